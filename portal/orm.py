@@ -1,0 +1,264 @@
+"""Tables, engines and transactions: all that SQLAlchemy is told, once.
+
+Both engines are set up here as measurement demands: SQLite writes begin with
+``BEGIN IMMEDIATE`` and are synced in full; PostgreSQL reads from one snapshot
+and writes at READ COMMITTED behind row locks. A read transaction cannot write
+on either engine: whoever writes does it inside :func:`writing`.
+"""
+
+import json
+import secrets
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from typing import Annotated, Any, cast
+
+import psycopg
+import pysqlite3.dbapi2
+from sqlalchemy import (
+    JSON,
+    BigInteger,
+    Connection,
+    DateTime,
+    Dialect,
+    Engine,
+    LargeBinary,
+    MetaData,
+    String,
+    Text,
+    create_engine,
+    event,
+)
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
+from sqlalchemy.pool import ConnectionPoolEntry
+from sqlalchemy.types import TypeDecorator
+
+from portal.errors import Busy, Misuse
+
+LOCK_WAIT_SECONDS = 5
+"""How long a write waits for another before it says "try again"."""
+
+
+class UtcDateTime(TypeDecorator[datetime]):
+    """An instant: aware datetimes in, UTC out. Naive ones are refused."""
+
+    impl = DateTime(timezone=True)
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            raise Misuse(f"a time without a zone: {value!r}")
+        value = value.astimezone(UTC)
+        return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
+
+    def process_result_value(
+        self,
+        value: datetime | None,
+        dialect: Dialect,  # noqa: ARG002 - the interface's
+    ) -> datetime | None:
+        if value is None:
+            return None
+        if value.tzinfo is None:
+            return value.replace(tzinfo=UTC)
+        return value.astimezone(UTC)
+
+
+Id = Annotated[str, mapped_column(String(36))]
+Code = Annotated[str, mapped_column(String(64))]
+Points = Annotated[int, mapped_column(BigInteger)]
+Instant = Annotated[datetime, mapped_column(UtcDateTime())]
+Digest = Annotated[bytes, mapped_column(LargeBinary(32))]
+Document = Annotated[dict[str, Any], mapped_column(JSON)]
+
+
+class Base(DeclarativeBase):
+    """Every table of the portal."""
+
+    metadata = MetaData(
+        naming_convention={
+            "ix": "ix_%(table_name)s__%(column_0_N_name)s",
+            "uq": "uq_%(table_name)s__%(column_0_N_name)s",
+            "ck": "ck_%(table_name)s__%(constraint_name)s",
+            "fk": "fk_%(table_name)s__%(column_0_N_name)s",
+            "pk": "pk_%(table_name)s",
+        }
+    )
+    type_annotation_map = {
+        str: Text(),
+        int: BigInteger(),
+        datetime: UtcDateTime(),
+        bytes: LargeBinary(),
+        dict[str, Any]: JSON(),
+        list[str]: JSON(),
+    }
+
+
+_ALPHABET = "0123456789abcdefghjkmnpqrstvwxyz"
+ID_BODY_LENGTH = 20
+
+
+def new_id(prefix: str) -> str:
+    """A fresh public id such as ``loy_01k2…``: 48 bits of time, 52 random bits.
+
+    It sorts roughly by age, so that new rows land at one end of an index, and
+    is written in the alphabet of Crockford (no i, l, o, u). An id is a name,
+    not a secret: nothing is granted for knowing one.
+    """
+    number = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 52 | secrets.randbits(52)
+    return f"{prefix}_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(95, -1, -5))
+
+
+def make_engine(url: str, *, pool_size: int = 8) -> Engine:
+    """An engine for ``url`` that keeps the promises in this module's docstring."""
+    options = engine_options(url, pool_size=pool_size)
+    return prepare_engine(create_engine(url, **options))
+
+
+def engine_options(url: str, *, pool_size: int = 8) -> dict[str, Any]:
+    """What ``create_engine`` must be given for ``url``."""
+    parsed = make_url(url)
+    options: dict[str, Any] = {"json_serializer": _to_json}
+    match parsed.get_backend_name():
+        case "sqlite":
+            # Two SQLite libraries in one process drop each other's locks, and
+            # Debian's has a WAL bug: only the bundled one ever opens the file.
+            options["module"] = pysqlite3.dbapi2
+            options["connect_args"] = {"timeout": LOCK_WAIT_SECONDS, "check_same_thread": False}
+        case "postgresql":
+            options["connect_args"] = {
+                "options": f"-c timezone=UTC -c lock_timeout={LOCK_WAIT_SECONDS}s",
+                "application_name": "portal",
+            }
+            # Many statements of one read see one moment, and cannot write.
+            options["execution_options"] = {
+                "isolation_level": "REPEATABLE READ",
+                "postgresql_readonly": True,
+            }
+            options["pool_pre_ping"] = True
+        case other:
+            raise Misuse(f"the portal runs on sqlite and postgresql, not {other}")
+    if parsed.database not in (None, "", ":memory:"):
+        options["pool_size"] = pool_size
+        options["max_overflow"] = 0
+    return options
+
+
+def prepare_engine(engine: Engine) -> Engine:
+    """Attach to ``engine`` what options cannot say."""
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _set_up_sqlite)
+        event.listen(engine, "begin", _begin_sqlite)
+    return engine
+
+
+def _to_json(value: Any) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def _set_up_sqlite(dbapi_connection: Any, _record: ConnectionPoolEntry) -> None:
+    # The driver's own transactions are off: _begin_sqlite says which BEGIN.
+    dbapi_connection.isolation_level = None
+    cursor = dbapi_connection.cursor()
+    cursor.execute("PRAGMA journal_mode=WAL")
+    cursor.execute("PRAGMA synchronous=FULL")
+    cursor.execute("PRAGMA foreign_keys=ON")
+    # Without this, INSERT OR REPLACE deletes rows past the append-only triggers.
+    cursor.execute("PRAGMA recursive_triggers=ON")
+    cursor.close()
+
+
+def _begin_sqlite(connection: Connection) -> None:
+    write = bool(connection.get_execution_options().get("portal_write"))
+    if connection.info.get("query_only") is not (not write):
+        connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if write else 'ON'}")
+        connection.info["query_only"] = not write
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+_WRITE_OPTIONS: dict[str, dict[str, Any]] = {
+    "sqlite": {"portal_write": True},
+    "postgresql": {
+        "portal_write": True,
+        "isolation_level": "READ COMMITTED",
+        "postgresql_readonly": False,
+    },
+}
+
+
+def write_options(engine: Engine) -> dict[str, Any]:
+    """Execution options that make a transaction of ``engine`` a writing one."""
+    return _WRITE_OPTIONS[engine.dialect.name]
+
+
+@contextmanager
+def writing(session: Session) -> Iterator[Session]:
+    """The one way to change the database, and the only code that commits.
+
+    Ends the reading transaction that looking around may have begun, begins a
+    writing one, commits it at the end, and rolls it back if anything is
+    raised. It cannot be nested: services flush, the edge commits.
+
+    Raises:
+        Busy: the database was locked for too long, or chose this transaction
+            to break a deadlock; nothing was changed.
+        Misuse: called inside itself, or with unsaved changes pending.
+    """
+    if session.info.get("writing"):
+        raise Misuse("writing() inside writing(): only the edge opens a transaction")
+    if session.in_transaction():
+        if session.new or session.dirty or session.deleted:
+            raise Misuse("changes were made before writing() began; they would be lost")
+        session.rollback()
+    session.info["writing"] = True
+    try:
+        bind = session.get_bind()
+        # Asked before anything else runs: an option that comes after the first
+        # statement would only warn, and leave the transaction a reading one.
+        session.connection(execution_options=_WRITE_OPTIONS[bind.dialect.name])
+        yield session
+        session.commit()
+    except BaseException as error:
+        session.rollback()
+        if _is_contention(error):
+            raise Busy() from error
+        raise
+    finally:
+        session.info["writing"] = False
+
+
+recording = writing
+"""The same, named for what must survive a refusal: committed first, in a unit of its own.
+
+Tries of a code, look-up budgets and stored refusals are counted here, before
+the answer is known, so that a later rollback cannot hand them back.
+"""
+
+
+def _is_contention(error: BaseException) -> bool:
+    original: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
+    if isinstance(original, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
+        return True
+    if isinstance(original, psycopg.errors.SerializationFailure):
+        return True
+    return isinstance(original, pysqlite3.dbapi2.OperationalError) and "locked" in str(original)
+
+
+@contextmanager
+def pipelined(session: Session) -> Iterator[Connection]:
+    """Statements whose results nobody reads, sent without waiting for each answer.
+
+    PostgreSQL takes them in one round trip and reports the first failure at
+    the end; SQLite has no round trips, and simply runs them.
+    """
+    connection = session.connection()
+    if connection.dialect.name != "postgresql":
+        yield connection
+        return
+    driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+    with driver.pipeline():
+        yield connection

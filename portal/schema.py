@@ -1,0 +1,54 @@
+"""The whole schema: every table, and the migrations that are the only way to make it."""
+
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Engine, MetaData
+
+import portal.access.models
+import portal.codes.models
+import portal.ledger.models
+import portal.members.models
+import portal.orders.models
+import portal.outbox.models
+import portal.programs.models  # noqa: F401 - imported for the tables they declare
+from portal.orm import Base
+
+MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"
+
+metadata: MetaData = Base.metadata
+"""All tables of the portal."""
+
+
+def configuration(engine: Engine) -> Config:
+    """Alembic's settings for this engine."""
+    config = Config(MIGRATIONS / "alembic.ini")
+    config.set_main_option("script_location", str(MIGRATIONS))
+    config.attributes["engine"] = engine
+    return config
+
+
+def upgrade(engine: Engine, revision: str = "head") -> None:
+    """Bring the database to ``revision``."""
+    command.upgrade(configuration(engine), revision)
+
+
+def downgrade(engine: Engine, revision: str) -> None:
+    """Take the database back to ``revision``."""
+    command.downgrade(configuration(engine), revision)
+
+
+def head() -> str:
+    """The newest revision there is."""
+    newest = ScriptDirectory(str(MIGRATIONS)).get_current_head()
+    assert newest is not None
+    return newest
+
+
+def current(engine: Engine) -> str | None:
+    """The revision the database is at; None when it has no schema yet."""
+    with engine.connect() as connection:
+        return MigrationContext.configure(connection).get_current_revision()
