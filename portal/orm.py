@@ -224,7 +224,7 @@ def writing(session: Session) -> Iterator[Session]:
         session.commit()
     except BaseException as error:
         session.rollback()
-        if _is_contention(error):
+        if is_contention(error):
             raise Busy() from error
         raise
     finally:
@@ -239,7 +239,8 @@ the answer is known, so that a later rollback cannot hand them back.
 """
 
 
-def _is_contention(error: BaseException) -> bool:
+def is_contention(error: BaseException) -> bool:
+    """Whether the database only said "not now": locked for too long, or a deadlock broken."""
     original: BaseException | None = error.orig if isinstance(error, DBAPIError) else error
     if isinstance(original, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected):
         return True

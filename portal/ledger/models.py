@@ -112,6 +112,8 @@ class Account(Base):
 
     balance: Mapped[Points] = mapped_column(default=0)
     promised: Mapped[Points] = mapped_column(default=0)
+    trigger_based: Mapped[Points] = mapped_column(default=0)
+    """The part of ``promised`` that waits for a trigger rather than a date."""
     lifetime: Mapped[Points] = mapped_column(default=0)
     taken_back: Mapped[Points] = mapped_column(default=0)
     lifetime_purchases: Mapped[Points] = mapped_column(default=0)
@@ -136,7 +138,8 @@ class Account(Base):
         CheckConstraint("status IN ('active','frozen','closed','merged')", name="status"),
         CheckConstraint("(status = 'merged') = (merged_into IS NOT NULL)", name="merged_into"),
         CheckConstraint("customer_id IS NULL OR household_id IS NULL", name="one_holder"),
-        CheckConstraint("lifetime >= 0 AND promised >= 0", name="never_below_zero"),
+        CheckConstraint("lifetime >= 0 AND promised >= trigger_based", name="lifetime_promised"),
+        CheckConstraint("trigger_based >= 0", name="trigger_based"),
         Index(
             "uq_account__program_customer_active",
             "program_id",
@@ -236,7 +239,7 @@ class Entry(Base):
     hash: Mapped[Digest]
 
     __table_args__ = (
-        CheckConstraint("amount <> 0", name="amount"),
+        CheckConstraint("amount <> 0 OR type = 'merge'", name="amount"),
         Index("ix_entry__account_id_occurred_at", "account_id", "occurred_at", "sequence"),
         Index("ix_entry__account_id_type", "account_id", "type", "occurred_at", "sequence"),
         Index(
