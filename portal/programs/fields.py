@@ -1,0 +1,177 @@
+"""Fields of program files that are as strict as the files must be.
+
+marshmallow's own integers take ``true``, its booleans take ``"yes"``. These
+take what the JSON says and nothing else.
+"""
+
+import json
+import re
+from collections.abc import Mapping
+from decimal import Decimal
+from typing import Any, TypeVar
+
+from marshmallow import Schema, ValidationError, fields
+
+AMOUNT_MAX = 10**15
+"""No amount in a file is larger, so that every sum fits the database."""
+
+METADATA_BYTES_MAX = 8_192
+_UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_DECIMAL = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
+
+
+Value = TypeVar("Value")
+
+
+class Strictly(fields.Field[Value]):
+    """A field that reads one JSON value, knowing nothing of those around it."""
+
+    def _deserialize(
+        self,
+        value: Any,
+        attr: str | None,  # noqa: ARG002 - the interface's
+        data: Mapping[str, Any] | None,  # noqa: ARG002
+        **kwargs: Any,  # noqa: ARG002
+    ) -> Value:
+        return self.read(value)
+
+    def read(self, value: Any) -> Value:
+        """The value as it is kept.
+
+        Raises:
+            ValidationError: it is not right.
+        """
+        raise NotImplementedError
+
+
+class WholeNumber(Strictly[int]):
+    """A JSON whole number within bounds; ``1.0``, ``"1"`` and ``true`` are refused."""
+
+    def __init__(self, *, low: int = 0, high: int = AMOUNT_MAX, **kwargs: Any):
+        self.low, self.high = low, high
+        super().__init__(**kwargs)
+
+    def read(self, value: Any) -> int:
+        if type(value) is not int:
+            raise ValidationError("Must be a whole number.")
+        if value < self.low:
+            raise ValidationError(f"Must be at least {self.low}.")
+        if value > self.high:
+            raise ValidationError(f"Must be at most {self.high}.")
+        return value
+
+
+class YesNo(Strictly[bool]):
+    """``true`` or ``false``, and nothing that looks like them."""
+
+    def read(self, value: Any) -> bool:
+        if type(value) is not bool:
+            raise ValidationError("Must be true or false.")
+        return value
+
+
+class Words(Strictly[str]):
+    """A trimmed text that people can read: not empty, no control characters."""
+
+    def __init__(self, *, longest: int, pattern: str | None = None, says: str = "", **kwargs: Any):
+        self.longest, self.says = longest, says
+        self.pattern = re.compile(pattern, re.ASCII) if pattern else None
+        super().__init__(**kwargs)
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValidationError("Must be text.")
+        if _UNPRINTABLE.search(value):
+            raise ValidationError("Must not contain control characters.")
+        value = value.strip()
+        if not value:
+            raise ValidationError("Must not be empty.")
+        if len(value) > self.longest:
+            raise ValidationError(f"Must have at most {self.longest} characters.")
+        if self.pattern and not self.pattern.fullmatch(value):
+            raise ValidationError(self.says)
+        return value
+
+
+class Choice(Words):
+    """One of a few words."""
+
+    def __init__(self, choices: tuple[str, ...], **kwargs: Any):
+        self.choices = choices
+        super().__init__(longest=64, **kwargs)
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str) or value not in self.choices:
+            raise ValidationError(f"Must be one of: {', '.join(self.choices)}.")
+        return value
+
+
+class DecimalText(Strictly[str]):
+    """A number written as text, such as ``"1.5"``, so that no float ever touches it."""
+
+    def __init__(self, *, low: str, high: str, **kwargs: Any):
+        self.low, self.high = low, high
+        super().__init__(**kwargs)
+
+    def read(self, value: Any) -> str:
+        if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
+            raise ValidationError('Must be a number written as text, such as "1.5".')
+        if not Decimal(self.low) <= Decimal(value) <= Decimal(self.high):
+            raise ValidationError(f"Must be from {self.low} to {self.high}.")
+        return value
+
+
+class Metadata(Strictly[dict[str, Any]]):
+    """A JSON object of at most 8 kB that the portal keeps and does not read."""
+
+    def read(self, value: Any) -> dict[str, Any]:
+        problem = metadata_problem(value)
+        if problem:
+            raise ValidationError(problem)
+        kept: dict[str, Any] = value
+        return kept
+
+
+def metadata_problem(value: Any) -> str | None:
+    """What is wrong with ``value`` as metadata; None where nothing is."""
+    if not isinstance(value, dict):
+        return "Must be an object."
+    try:
+        size = len(json.dumps(value, ensure_ascii=False, allow_nan=False).encode())
+    except (ValueError, TypeError, RecursionError):
+        return "Must be plain JSON."
+    return None if size <= METADATA_BYTES_MAX else "Must be at most 8 kB."
+
+
+class ByKind(Strictly[dict[str, Any]]):
+    """An object whose ``kind`` says which schema it follows."""
+
+    def __init__(self, kinds: Mapping[str, type[Schema]], **kwargs: Any):
+        self.kinds = kinds
+        super().__init__(**kwargs)
+
+    def read(self, value: Any) -> dict[str, Any]:
+        if not isinstance(value, Mapping):
+            raise ValidationError("Must be an object.")
+        kind = value.get("kind")
+        if not isinstance(kind, str) or kind not in self.kinds:
+            raise ValidationError({"kind": [f"Must be one of: {', '.join(self.kinds)}."]})
+        loaded: dict[str, Any] = self.kinds[kind]().load(value)
+        return loaded
+
+
+def by_path(messages: Any, path: str = "") -> dict[str, list[str]]:
+    """marshmallow's nested messages as one line each: ``earning[0].per``."""
+    if isinstance(messages, list):
+        return {path: [str(message) for message in messages]}
+    found: dict[str, list[str]] = {}
+    for key, inner in messages.items():
+        if key == "_schema":
+            where = path
+        elif isinstance(key, int):
+            where = f"{path}[{key}]"
+        else:
+            where = f"{path}.{key}" if path else str(key)
+        for at, sentences in by_path(inner, where).items():
+            found.setdefault(at, []).extend(sentences)
+    return found
