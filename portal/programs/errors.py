@@ -51,14 +51,6 @@ class RedemptionOff(PortalError):
     sentence = "Points of this program cannot be redeemed."
 
 
-class InvalidPoints(InvalidInput):
-    """Not a number of points that could be redeemed."""
-
-    code = "invalid_points"
-    legacy_code = 801
-    sentence = "The points must be a whole number above zero."
-
-
 class RedemptionBelowMinimum(PortalError):
     """Fewer points than the program lets one redeem at a time."""
 

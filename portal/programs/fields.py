@@ -26,6 +26,11 @@ Value = TypeVar("Value")
 class Strictly(fields.Field[Value]):
     """A field that reads one JSON value, knowing nothing of those around it."""
 
+    default_error_messages = {
+        "required": "This field is required.",
+        "null": "Must not be null.",
+    }
+
     def _deserialize(
         self,
         value: Any,
@@ -33,14 +38,10 @@ class Strictly(fields.Field[Value]):
         data: Mapping[str, Any] | None,  # noqa: ARG002
         **kwargs: Any,  # noqa: ARG002
     ) -> Value:
-        return self.read(value)
+        return self._read(value)
 
-    def read(self, value: Any) -> Value:
-        """The value as it is kept.
-
-        Raises:
-            ValidationError: it is not right.
-        """
+    def _read(self, value: Any) -> Value:
+        """The value as it is kept, or a ValidationError."""
         raise NotImplementedError
 
 
@@ -51,7 +52,7 @@ class WholeNumber(Strictly[int]):
         self.low, self.high = low, high
         super().__init__(**kwargs)
 
-    def read(self, value: Any) -> int:
+    def _read(self, value: Any) -> int:
         if type(value) is not int:
             raise ValidationError("Must be a whole number.")
         if value < self.low:
@@ -64,7 +65,7 @@ class WholeNumber(Strictly[int]):
 class YesNo(Strictly[bool]):
     """``true`` or ``false``, and nothing that looks like them."""
 
-    def read(self, value: Any) -> bool:
+    def _read(self, value: Any) -> bool:
         if type(value) is not bool:
             raise ValidationError("Must be true or false.")
         return value
@@ -78,19 +79,19 @@ class Words(Strictly[str]):
         self.pattern = re.compile(pattern, re.ASCII) if pattern else None
         super().__init__(**kwargs)
 
-    def read(self, value: Any) -> str:
+    def _read(self, value: Any) -> str:
         if not isinstance(value, str):
             raise ValidationError("Must be text.")
         if _UNPRINTABLE.search(value):
             raise ValidationError("Must not contain control characters.")
-        value = value.strip()
-        if not value:
+        words: str = value.strip()
+        if not words:
             raise ValidationError("Must not be empty.")
-        if len(value) > self.longest:
+        if len(words) > self.longest:
             raise ValidationError(f"Must have at most {self.longest} characters.")
-        if self.pattern and not self.pattern.fullmatch(value):
+        if self.pattern and not self.pattern.fullmatch(words):
             raise ValidationError(self.says)
-        return value
+        return words
 
 
 class Choice(Words):
@@ -100,7 +101,7 @@ class Choice(Words):
         self.choices = choices
         super().__init__(longest=64, **kwargs)
 
-    def read(self, value: Any) -> str:
+    def _read(self, value: Any) -> str:
         if not isinstance(value, str) or value not in self.choices:
             raise ValidationError(f"Must be one of: {', '.join(self.choices)}.")
         return value
@@ -113,7 +114,7 @@ class DecimalText(Strictly[str]):
         self.low, self.high = low, high
         super().__init__(**kwargs)
 
-    def read(self, value: Any) -> str:
+    def _read(self, value: Any) -> str:
         if not isinstance(value, str) or not _DECIMAL.fullmatch(value):
             raise ValidationError('Must be a number written as text, such as "1.5".')
         if not Decimal(self.low) <= Decimal(value) <= Decimal(self.high):
@@ -124,7 +125,7 @@ class DecimalText(Strictly[str]):
 class Metadata(Strictly[dict[str, Any]]):
     """A JSON object of at most 8 kB that the portal keeps and does not read."""
 
-    def read(self, value: Any) -> dict[str, Any]:
+    def _read(self, value: Any) -> dict[str, Any]:
         problem = metadata_problem(value)
         if problem:
             raise ValidationError(problem)
@@ -150,7 +151,7 @@ class ByKind(Strictly[dict[str, Any]]):
         self.kinds = kinds
         super().__init__(**kwargs)
 
-    def read(self, value: Any) -> dict[str, Any]:
+    def _read(self, value: Any) -> dict[str, Any]:
         if not isinstance(value, Mapping):
             raise ValidationError("Must be an object.")
         kind = value.get("kind")

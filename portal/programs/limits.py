@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 from portal.errors import PortalError
+from portal.ledger.errors import InvalidPoints
 from portal.programs.errors import (
-    InvalidPoints,
     NotEnoughCurrentPoints,
     NotEnoughLifetimePoints,
     NotEnoughLifetimePurchases,

@@ -86,8 +86,8 @@ class TimeZone(Words):
     def __init__(self, **kwargs: Any):
         super().__init__(longest=64, **kwargs)
 
-    def read(self, value: Any) -> str:
-        name = super().read(value)
+    def _read(self, value: Any) -> str:
+        name = super()._read(value)
         if name not in available_timezones():
             raise ValidationError("Must be a time zone such as Europe/Lisbon.")
         ZoneInfo(name)
@@ -100,8 +100,8 @@ class Accent(Words):
     def __init__(self, **kwargs: Any):
         super().__init__(longest=7, **kwargs)
 
-    def read(self, value: Any) -> str:
-        colour = super().read(value)
+    def _read(self, value: Any) -> str:
+        colour = super()._read(value)
         if not _COLOUR.fullmatch(colour):
             raise ValidationError("Must be a colour such as #0a7d5a.")
         if contrast_with_white(colour) < CONTRAST_MIN:
@@ -117,8 +117,8 @@ class Logo(Words):
     def __init__(self, **kwargs: Any):
         super().__init__(longest=_LOGO_LENGTH_MAX, **kwargs)
 
-    def read(self, value: Any) -> str:
-        logo = super().read(value)
+    def _read(self, value: Any) -> str:
+        logo = super()._read(value)
         if not (_is_path(logo) or _IMAGE.fullmatch(logo)):
             raise ValidationError("Must be a path on this site, or a data:image/…;base64 address.")
         return logo
@@ -130,8 +130,8 @@ class WebAddress(Words):
     def __init__(self, **kwargs: Any):
         super().__init__(longest=_URL_LENGTH_MAX, **kwargs)
 
-    def read(self, value: Any) -> str:
-        address = super().read(value)
+    def _read(self, value: Any) -> str:
+        address = super()._read(value)
         if not (_is_path(address) or _is_web_address(address)):
             raise ValidationError("Must be a web address, or a path on this site.")
         return address
