@@ -60,8 +60,11 @@ def upgrade() -> None:
         sa.Column("subject", sa.String(length=64), nullable=False),
         sa.Column("window_started_at", UtcDateTime(), nullable=False),
         sa.Column("used", sa.BigInteger(), nullable=False),
+        sa.Column("ends_at", UtcDateTime(), nullable=False),
         sa.PrimaryKeyConstraint("name", "subject", "window_started_at", name=op.f("pk_budget")),
     )
+    op.create_index(op.f("ix_budget__ends_at"), "budget", ["ends_at"], unique=False)
+
     op.create_table(
         "client",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -133,9 +136,7 @@ def upgrade() -> None:
         "message",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("channel", sa.String(length=8), nullable=False),
-        sa.Column("recipient", sa.String(length=255), nullable=True),
-        sa.Column("subject", sa.Text(), nullable=True),
-        sa.Column("body", sa.LargeBinary(), nullable=True),
+        sa.Column("content", sa.LargeBinary(), nullable=True),
         sa.Column("purpose", sa.String(length=64), nullable=False),
         sa.Column("status", sa.String(length=8), nullable=False),
         sa.Column("attempts", sa.SmallInteger(), nullable=False),
@@ -151,13 +152,21 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_message")),
     )
     op.create_index("ix_message__created_at", "message", ["created_at"], unique=False)
-    op.create_index("ix_message__waiting", "message", ["status", "next_attempt_at"], unique=False)
+    op.create_index(
+        "ix_message__waiting",
+        "message",
+        ["give_up_at"],
+        unique=False,
+        sqlite_where=sa.text("status = 'waiting'"),
+        postgresql_where=sa.text("status = 'waiting'"),
+    )
 
     op.create_table(
         "one_time_code",
         sa.Column("id", sa.String(length=36), nullable=False),
         sa.Column("purpose", sa.String(length=24), nullable=False),
         sa.Column("subject", sa.String(length=128), nullable=False),
+        sa.Column("destination", sa.String(length=64), nullable=False),
         sa.Column("digest", sa.LargeBinary(length=32), nullable=False),
         sa.Column("tries", sa.SmallInteger(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
@@ -169,10 +178,18 @@ def upgrade() -> None:
     )
     op.create_index("ix_one_time_code__expires_at", "one_time_code", ["expires_at"], unique=False)
     op.create_index(
-        "ix_one_time_code__subject",
+        "ix_one_time_code__destination",
         "one_time_code",
-        ["purpose", "subject", "created_at"],
+        ["destination", "purpose", "created_at"],
         unique=False,
+    )
+    op.create_index(
+        "uq_one_time_code__live",
+        "one_time_code",
+        ["purpose", "subject"],
+        unique=True,
+        sqlite_where=sa.text("replaced_at IS NULL"),
+        postgresql_where=sa.text("replaced_at IS NULL"),
     )
 
     op.create_table(
@@ -320,6 +337,7 @@ def upgrade() -> None:
         sa.Column("user_agent", sa.String(length=200), nullable=True),
         sa.Column("address", sa.String(length=45), nullable=True),
         sa.Column("proved_at", UtcDateTime(), nullable=False),
+        sa.Column("fresh_until", UtcDateTime(), nullable=False),
         sa.Column("last_seen_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.Column("ended_at", UtcDateTime(), nullable=True),
@@ -757,8 +775,9 @@ def downgrade() -> None:
     )
 
     op.drop_table("program")
-    op.drop_index("ix_one_time_code__subject", table_name="one_time_code")
+    op.drop_index("uq_one_time_code__live", table_name="one_time_code")
     op.drop_index("ix_one_time_code__expires_at", table_name="one_time_code")
+    op.drop_index("ix_one_time_code__destination", table_name="one_time_code")
 
     op.drop_table("one_time_code")
     op.drop_index("ix_message__waiting", table_name="message")
@@ -777,4 +796,5 @@ def downgrade() -> None:
 
     op.drop_table("customer")
     op.drop_table("client")
+    op.drop_index(op.f("ix_budget__ends_at"), table_name="budget")
     op.drop_table("budget")

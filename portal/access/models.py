@@ -44,6 +44,8 @@ class MemberSession(Base):
     address: Mapped[str | None] = mapped_column(String(45))
     proved_at: Mapped[Instant]
     """When its owner last proved who they are with a code."""
+    fresh_until: Mapped[Instant]
+    """Until when spending needs no new code; moved on by activity, never revived by it."""
     last_seen_at: Mapped[Instant]
     expires_at: Mapped[Instant]
     ended_at: Mapped[Instant | None]

@@ -1,0 +1,51 @@
+"""One-time codes, and the limits that are counted in the database."""
+
+from portal.codes import budget
+from portal.codes.digests import keyed
+from portal.codes.errors import (
+    CodeExpired,
+    CodeMalformed,
+    CodeRefused,
+    CodeUsed,
+    LimitReached,
+    TooManyCodes,
+    TriesUsedUp,
+    WrongCode,
+)
+from portal.codes.service import (
+    LIFETIME,
+    RESEND_AFTER,
+    TRIES,
+    Limits,
+    Look,
+    accept,
+    issue,
+    look,
+    normalise,
+    purge,
+    resend_at,
+)
+
+__all__ = [
+    "LIFETIME",
+    "RESEND_AFTER",
+    "TRIES",
+    "CodeExpired",
+    "CodeMalformed",
+    "CodeRefused",
+    "CodeUsed",
+    "LimitReached",
+    "Limits",
+    "Look",
+    "TooManyCodes",
+    "TriesUsedUp",
+    "WrongCode",
+    "accept",
+    "budget",
+    "issue",
+    "keyed",
+    "look",
+    "normalise",
+    "purge",
+    "resend_at",
+]

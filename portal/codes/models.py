@@ -1,6 +1,6 @@
 """One-time codes, kept as a keyed digest, and what was asked for how often."""
 
-from sqlalchemy import CheckConstraint, Index, SmallInteger, String
+from sqlalchemy import CheckConstraint, Index, SmallInteger, String, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.orm import Base, Code, Digest, Id, Instant
@@ -13,9 +13,11 @@ class OneTimeCode(Base):
 
     id: Mapped[Id] = mapped_column(primary_key=True)
     purpose: Mapped[str] = mapped_column(String(24))
-    """sign_in, join, contact, transfer, redeem, …"""
+    """sign_in, join, prove, contact, transfer, redeem, …"""
     subject: Mapped[str] = mapped_column(String(128))
-    """Whose it is: the pending sign-in, the customer, the transfer request."""
+    """What it confirms: the pending sign-in, the session, the transfer request."""
+    destination: Mapped[str] = mapped_column(String(64))
+    """A keyed digest of the number or address that it was meant for."""
     digest: Mapped[Digest]
     """HMAC over purpose, subject, context and code, with the pepper."""
     tries: Mapped[int] = mapped_column(SmallInteger, default=0)
@@ -26,7 +28,16 @@ class OneTimeCode(Base):
 
     __table_args__ = (
         CheckConstraint("tries BETWEEN 0 AND 5", name="tries"),
-        Index("ix_one_time_code__subject", "purpose", "subject", "created_at"),
+        # The database itself keeps the rule that a new code ends the old one.
+        Index(
+            "uq_one_time_code__live",
+            "purpose",
+            "subject",
+            unique=True,
+            sqlite_where=text("replaced_at IS NULL"),
+            postgresql_where=text("replaced_at IS NULL"),
+        ),
+        Index("ix_one_time_code__destination", "destination", "purpose", "created_at"),
         Index("ix_one_time_code__expires_at", "expires_at"),
     )
 
@@ -42,3 +53,5 @@ class Budget(Base):
     """Whose: a keyed digest of the destination or address, an id, or ``site``."""
     window_started_at: Mapped[Instant] = mapped_column(primary_key=True)
     used: Mapped[int]
+    ends_at: Mapped[Instant] = mapped_column(index=True)
+    """When nothing asks for it any more, and it can be deleted."""
