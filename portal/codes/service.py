@@ -18,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import Row, and_, delete, func, insert, or_, select, update
+from sqlalchemy import and_, delete, func, insert, or_, select, update
 from sqlalchemy.orm import Session
 
 from portal.codes import budget
@@ -236,7 +236,7 @@ def look(
 
 
 def _why_none(session: Session, purpose: str, subject: str, at: datetime) -> type[CodeRefused]:
-    last: Row[tuple[datetime | None, datetime, int]] | None = session.execute(
+    last = session.execute(
         select(OneTimeCode.used_at, OneTimeCode.expires_at, OneTimeCode.tries).where(
             OneTimeCode.purpose == purpose,
             OneTimeCode.subject == subject,
