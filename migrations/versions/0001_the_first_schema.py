@@ -176,13 +176,13 @@ def upgrade() -> None:
         sa.CheckConstraint("tries BETWEEN 0 AND 5", name=op.f("ck_one_time_code__tries")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_one_time_code")),
     )
-    op.create_index("ix_one_time_code__expires_at", "one_time_code", ["expires_at"], unique=False)
     op.create_index(
         "ix_one_time_code__destination",
         "one_time_code",
         ["destination", "purpose", "created_at"],
         unique=False,
     )
+    op.create_index("ix_one_time_code__expires_at", "one_time_code", ["expires_at"], unique=False)
     op.create_index(
         "uq_one_time_code__live",
         "one_time_code",
@@ -240,6 +240,7 @@ def upgrade() -> None:
         sa.Column("merged_into", sa.String(length=36), nullable=True),
         sa.Column("balance", sa.BigInteger(), nullable=False),
         sa.Column("promised", sa.BigInteger(), nullable=False),
+        sa.Column("trigger_based", sa.BigInteger(), nullable=False),
         sa.Column("lifetime", sa.BigInteger(), nullable=False),
         sa.Column("taken_back", sa.BigInteger(), nullable=False),
         sa.Column("lifetime_purchases", sa.BigInteger(), nullable=False),
@@ -263,8 +264,10 @@ def upgrade() -> None:
             "customer_id IS NULL OR household_id IS NULL", name=op.f("ck_account__one_holder")
         ),
         sa.CheckConstraint(
-            "lifetime >= 0 AND promised >= 0", name=op.f("ck_account__never_below_zero")
+            "lifetime >= 0 AND promised >= trigger_based",
+            name=op.f("ck_account__lifetime_promised"),
         ),
+        sa.CheckConstraint("trigger_based >= 0", name=op.f("ck_account__trigger_based")),
         sa.ForeignKeyConstraint(
             ["customer_id"], ["customer.id"], name=op.f("fk_account__customer_id")
         ),
@@ -435,6 +438,7 @@ def upgrade() -> None:
         sa.Column("amount", sa.BigInteger(), nullable=False),
         sa.Column("balance_after", sa.BigInteger(), nullable=False),
         sa.Column("lifetime_delta", sa.BigInteger(), nullable=False),
+        sa.Column("taken_back_delta", sa.BigInteger(), nullable=False),
         sa.Column("reverses", sa.String(length=48), nullable=True),
         sa.Column("program_version", sa.BigInteger(), nullable=True),
         sa.Column("late", sa.Boolean(), nullable=False),
@@ -442,7 +446,7 @@ def upgrade() -> None:
         sa.Column("recorded_at", UtcDateTime(), nullable=False),
         sa.Column("hash_version", sa.SmallInteger(), nullable=False),
         sa.Column("hash", sa.LargeBinary(length=32), nullable=False),
-        sa.CheckConstraint("amount <> 0", name=op.f("ck_entry__amount")),
+        sa.CheckConstraint("amount <> 0 OR type = 'merge'", name=op.f("ck_entry__amount")),
         sa.ForeignKeyConstraint(["account_id"], ["account.id"], name=op.f("fk_entry__account_id")),
         sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_entry__event_id")),
         sa.PrimaryKeyConstraint("account_id", "sequence", name=op.f("pk_entry")),
@@ -522,6 +526,7 @@ def upgrade() -> None:
         sa.Column("account_id", sa.String(length=36), nullable=False),
         sa.Column("entry_sequence", sa.BigInteger(), nullable=False),
         sa.Column("owed", sa.BigInteger(), nullable=False),
+        sa.Column("cancelled", sa.BigInteger(), nullable=False),
         sa.Column("remaining", sa.BigInteger(), nullable=False),
         sa.CheckConstraint("remaining >= 0 AND remaining <= owed", name=op.f("ck_debt__remaining")),
         sa.ForeignKeyConstraint(
@@ -564,6 +569,7 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("account_id", "number", name=op.f("pk_lot")),
     )
+    op.create_index("ix_lot__entry", "lot", ["account_id", "entry_sequence"], unique=False)
     op.create_index(
         "ix_lot__maturing",
         "lot",
@@ -617,7 +623,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_redemption")),
     )
     op.create_index(
-        "ix_redemption__account_id", "redemption", ["account_id", "entry_sequence"], unique=False
+        "ix_redemption__account_id", "redemption", ["account_id", "created_at"], unique=False
     )
     op.create_index(
         "ix_redemption__held",
@@ -695,6 +701,7 @@ def downgrade() -> None:
         sqlite_where=sa.text("remaining > 0 AND category <> 'regular'"),
         postgresql_where=sa.text("remaining > 0 AND category <> 'regular'"),
     )
+    op.drop_index("ix_lot__entry", table_name="lot")
 
     op.drop_table("lot")
     op.drop_index(
@@ -775,12 +782,22 @@ def downgrade() -> None:
     )
 
     op.drop_table("program")
-    op.drop_index("uq_one_time_code__live", table_name="one_time_code")
+    op.drop_index(
+        "uq_one_time_code__live",
+        table_name="one_time_code",
+        sqlite_where=sa.text("replaced_at IS NULL"),
+        postgresql_where=sa.text("replaced_at IS NULL"),
+    )
     op.drop_index("ix_one_time_code__expires_at", table_name="one_time_code")
     op.drop_index("ix_one_time_code__destination", table_name="one_time_code")
 
     op.drop_table("one_time_code")
-    op.drop_index("ix_message__waiting", table_name="message")
+    op.drop_index(
+        "ix_message__waiting",
+        table_name="message",
+        sqlite_where=sa.text("status = 'waiting'"),
+        postgresql_where=sa.text("status = 'waiting'"),
+    )
     op.drop_index("ix_message__created_at", table_name="message")
 
     op.drop_table("message")
@@ -797,4 +814,5 @@ def downgrade() -> None:
     op.drop_table("customer")
     op.drop_table("client")
     op.drop_index(op.f("ix_budget__ends_at"), table_name="budget")
+
     op.drop_table("budget")

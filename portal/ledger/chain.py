@@ -70,6 +70,7 @@ _ENTRY_FIELDS = (
     "amount",
     "balance_after",
     "lifetime_delta",
+    "taken_back_delta",
     "reverses",
     "program_version",
     "late",

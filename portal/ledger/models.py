@@ -227,6 +227,7 @@ class Entry(Base):
     balance_after: Mapped[Points]
     """In this entry's category."""
     lifetime_delta: Mapped[Points]
+    taken_back_delta: Mapped[Points]
     reverses: Mapped[str | None] = mapped_column(String(48))
     """The ``ptx_…`` it takes back, whole or in part."""
     program_version: Mapped[int | None]
@@ -298,6 +299,7 @@ class Lot(Base):
             ["account_id", "entry_sequence"], ["entry.account_id", "entry.sequence"]
         ),
         CheckConstraint("remaining >= 0 AND remaining <= earned", name="remaining"),
+        Index("ix_lot__entry", "account_id", "entry_sequence"),
         Index(
             "ix_lot__open",
             "account_id",
@@ -334,6 +336,8 @@ class Debt(Base):
     entry_sequence: Mapped[Points] = mapped_column(primary_key=True)
     """The debit."""
     owed: Mapped[Points]
+    cancelled: Mapped[Points] = mapped_column(default=0)
+    """Owed no more, because the debit was taken back or moved in a merge."""
     remaining: Mapped[Points]
 
     __table_args__ = (
@@ -402,7 +406,7 @@ class Redemption(Base):
         ),
         CheckConstraint("points > 0", name="points"),
         CheckConstraint("points_reversed BETWEEN 0 AND points", name="points_reversed"),
-        Index("ix_redemption__account_id", "account_id", "entry_sequence"),
+        Index("ix_redemption__account_id", "account_id", "created_at"),
         Index(
             "ix_redemption__held",
             "account_id",

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.dialects import postgresql, sqlite
@@ -12,7 +13,7 @@ from portal.ledger.errors import AnswerForgotten, KeyReused, RequestInFlight
 from portal.ledger.models import Request
 from portal.orm import LOCK_WAIT_SECONDS, is_contention, new_id
 
-_VALUES = {
+_VALUES: dict[str, Any] = {
     name: bindparam(name) for name in ("client", "key", "id", "fingerprint", "created_at")
 }
 _CLAIM = {
@@ -100,9 +101,7 @@ def claim(session: Session, *, client: str, key: str, fingerprint: bytes, at: da
     return _replay(session, client, key, fingerprint)
 
 
-def find_answer(
-    session: Session, *, client: str, key: str, fingerprint: bytes
-) -> Claim | None:
+def find_answer(session: Session, *, client: str, key: str, fingerprint: bytes) -> Claim | None:
     """The answer that ``key`` had, None where it is new. Only reads; raises as :func:`claim`."""
     known = session.connection().execute(_FIND, {"client": client, "key": key}).first()
     return _replay(session, client, key, fingerprint) if known else None

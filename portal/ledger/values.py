@@ -132,7 +132,7 @@ class Posted:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AccountView:
-    """An account as it stands in its row: booked figures, see :class:`Position` for present ones."""
+    """An account's row: the figures as booked. :class:`Position` has the present ones."""
 
     id: str
     external_id: str | None
@@ -173,6 +173,119 @@ class RedemptionView:
     created_at: datetime
     updated_at: datetime
     customer_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EventView:
+    """What happened, as it was told."""
+
+    id: str
+    name: str
+    origin: str | None
+    reason: str | None
+    store: str | None
+    till: str | None
+    order: OrderFacts | None
+    actor: str
+    note: str | None
+    metadata: dict[str, Any]
+    occurred_at: datetime
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryLine:
+    """An entry with its event, and the entries that took it back."""
+
+    entry: EntryView
+    event: EventView
+    reversed_by: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PendingLine:
+    """A movement that is due and not booked yet; it has no id."""
+
+    name: str
+    type: EntryType
+    category: Category
+    amount: int
+    balance_after: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryPage:
+    """Lines newest first; ``pending`` stands on the first page only."""
+
+    lines: tuple[HistoryLine, ...]
+    pending: tuple[PendingLine, ...]
+    next_cursor: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LotPart:
+    """Points of one lot within a story.
+
+    ``opened_by`` is the entry that first brought the points, however often
+    they moved since, and ``event`` what happened then.
+    """
+
+    points: int
+    earned_at: datetime
+    expires_at: datetime | None
+    opened_by: str
+    event: EventView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """A debit that took points of a credit's lots (negative where it gave them back)."""
+
+    entry_id: str
+    points: int
+    occurred_at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Story:
+    """One line explained to its lots."""
+
+    line: HistoryLine
+    lots: tuple[LotPart, ...]
+    used_by: tuple[Use, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deadline:
+    """Points that are gone at ``expires_at``; None for those that stay."""
+
+    expires_at: datetime | None
+    points: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maturing:
+    """Points that wait: for a date, or for the named trigger."""
+
+    available_from: datetime | None
+    points: int
+    trigger: str | None
+    expires_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Position:
+    """What an account has at an instant, with all that fell due by then."""
+
+    account: AccountView
+    balance: int
+    promised: int
+    lifetime: int
+    debt: int
+    deadlines: tuple[Deadline, ...]
+    maturing: tuple[Maturing, ...]
+    pending: tuple[PendingLine, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,116 @@
+"""Two accounts of one program become one."""
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, select
+from sqlalchemy.orm import Session
+
+from portal.ledger.book import AccountBook, EventDraft
+from portal.ledger.errors import HoldsOpen, ProgramsDiffer, SameAccount
+from portal.ledger.models import (
+    NEVER,
+    AccountStatus,
+    Category,
+    EntryType,
+    Redemption,
+    RedemptionStatus,
+)
+from portal.ledger.posting import Posting, require_open
+from portal.ledger.values import Facts, Posted
+
+_HOLDS = select(Redemption.id).where(
+    Redemption.account_id == bindparam("account_id"),
+    Redemption.status == RedemptionStatus.HELD.value,
+    Redemption.held_until > bindparam("at"),
+)
+
+
+def merge(
+    session: Session, *, source_id: str, target_id: str, facts: Facts, at: datetime
+) -> Posted:
+    """The target takes over all that the source holds; the source is empty, for good.
+
+    Balance, promised points, debt, lifetime and purchases move; lots keep
+    their own expiry and name their origin; entries are not rewritten, so the
+    survivor's history is read across its lineage. Rule: RULES, "Merge".
+
+    Raises:
+        SameAccount, ProgramsDiffer: these two cannot become one.
+        HoldsOpen: in-flight holds of the source must be settled first.
+        AccountClosed, AccountMerged, AccountNotFound.
+    """
+    if source_id == target_id:
+        raise SameAccount()
+    posting = Posting(session, [source_id, target_id], at=at)
+    source, target = posting.books[source_id], posting.books[target_id]
+    if source.row["program_id"] != target.row["program_id"]:
+        raise ProgramsDiffer()
+    if source.row["status"] != AccountStatus.CLOSED:
+        require_open(source)
+    require_open(target)
+    holds = session.connection().execute(_HOLDS, {"account_id": source_id, "at": at})
+    if in_flight := list(holds.scalars()):
+        raise HoldsOpen(redemptions=in_flight)
+    event = posting.begin(facts)
+    for category in Category:
+        _move(event, source, target, category)
+    _take_over(source, target)
+    return posting.write()[0]
+
+
+def _move(event: EventDraft, source: AccountBook, target: AccountBook, category: Category) -> None:
+    lots = source.open_lots(category)
+    regular = category == Category.REGULAR
+    points = source.balance if regular else sum(lot.remaining for lot in lots)
+    lifetime = source.row["lifetime"] if regular else 0
+    taken_back = source.row["taken_back"] if regular else 0
+    if not points and not lifetime:
+        return
+    out = source.add_entry(
+        event,
+        type=EntryType.MERGE,
+        category=category,
+        amount=-points,
+        lifetime_delta=-lifetime,
+        taken_back_delta=-taken_back,
+    )
+    moved = []
+    for lot in lots:
+        moved.append((lot, lot.remaining))
+        source.allocate(out, lot, out.sequence, lot.remaining)
+    source.cancel_all_debts()
+    into = target.add_entry(
+        event,
+        type=EntryType.MERGE,
+        category=category,
+        amount=points,
+        lifetime_delta=lifetime,
+        taken_back_delta=taken_back,
+    )
+    if points < 0:
+        target.take(into, -points)
+    for lot, part in moved:
+        target.open_lot(
+            into,
+            part,
+            earned_at=lot.earned_at,
+            available_from=lot.available_from if not regular else None,
+            expires_at=lot.expires_at,
+            trigger=lot.trigger,
+            origin=(source.id, lot.number),
+        )
+
+
+def _take_over(source: AccountBook, target: AccountBook) -> None:
+    a, b = source.row, target.row
+    b["lifetime_purchases"] += a["lifetime_purchases"]
+    a["lifetime_purchases"] = 0
+    if b["idle_expires_at"] == NEVER or a["idle_expires_at"] == NEVER:
+        b["idle_expires_at"] = min(a["idle_expires_at"], b["idle_expires_at"])
+    else:
+        b["idle_expires_at"] = max(a["idle_expires_at"], b["idle_expires_at"])
+    target.note_due(b["idle_expires_at"])
+    joined = [when for when in (a["enrolled_at"], b["enrolled_at"]) if when is not None]
+    b["enrolled_at"] = min(joined, default=None)
+    a["status"], a["merged_into"] = AccountStatus.MERGED.value, target.id
+    a["next_due_at"] = a["idle_expires_at"] = NEVER
