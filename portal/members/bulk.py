@@ -15,8 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal import orm
+from portal.errors import Busy
 from portal.ledger.accounts import insert_accounts, new_row
-from portal.ledger.errors import AccountAlreadyExists
 from portal.ledger.models import Account, AccountStatus
 from portal.members import cards
 from portal.members.enrolment import Channel, Terms, enrolment_row
@@ -33,12 +33,7 @@ _OWNERS = select(Identifier.value, Identifier.customer_id).where(
     Identifier.value.in_(_VALUES),
 )
 _ACCOUNTS = (
-    select(
-        Account.customer_id,
-        Account.id,
-        Account.status,
-        (Account.lifetime - Account.taken_back).label("lifetime_points"),
-    )
+    select(Account.customer_id, Account.id, Account.status)
     .where(
         Account.program_id == bindparam("program_id"),
         Account.status != AccountStatus.MERGED.value,
@@ -79,8 +74,6 @@ class Holding:
 
     account_id: str
     status: str
-    lifetime_points: int
-    """Lifetime less what refunds took back, as booked."""
 
 
 def owners(
@@ -117,11 +110,11 @@ def holdings(
     found: dict[str, Holding] = {}
     for chunk in _chunks(customer_ids):
         rows = session.execute(_ACCOUNTS, {"program_id": program_id, "values": chunk})
-        for customer_id, account_id, status, lifetime_points in rows:
+        for customer_id, account_id, status in rows:
             # The best comes first.
             found.setdefault(
                 str(customer_id),
-                Holding(account_id=account_id, status=status, lifetime_points=lifetime_points),
+                Holding(account_id=account_id, status=status),
             )
     return found
 
@@ -191,7 +184,7 @@ def enrol_customers(
     together with what else happened.
 
     Raises:
-        AccountAlreadyExists: one of them has an account since.
+        Busy: someone else is enrolling one of them just now.
     """
     if not customer_ids:
         return {}
@@ -204,7 +197,7 @@ def enrol_customers(
         with session.begin_nested():
             insert_accounts(session, rows)
     except IntegrityError as error:
-        raise AccountAlreadyExists() from error
+        raise Busy() from error
     opened = [str(row["id"]) for row in rows]
     session.connection().execute(
         _INSERT_ENROLMENT,

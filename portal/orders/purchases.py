@@ -1,0 +1,151 @@
+"""Purchases as they come in, checked one by one, and what became of them."""
+
+import hashlib
+import json
+import unicodedata
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from portal.errors import PortalError
+from portal.members.identifiers import IdentifierType, normalise
+from portal.orders.errors import InvalidOrder, TimeNotAllowed
+from portal.programs.earning import Earned
+from portal.programs.stores import code_of
+
+WEB = "web"
+"""The store of a purchase that names none."""
+
+AHEAD_MAX = timedelta(minutes=5)
+BACK_MAX = timedelta(days=90)
+VALUE_MAX = 10**15
+NUMBER_LENGTH_MAX = 64
+CURRENCY_LENGTH_MAX = 16
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purchase:
+    """One receipt. ``value`` and ``tax`` (part of it) in the currency's smallest unit.
+
+    Who bought is named by at most one of ``customer_id`` and
+    ``customer_external_id``; nobody is named in an anonymous purchase.
+    """
+
+    number: str
+    value: int
+    currency: str
+    placed_at: datetime
+    store: str | None = None
+    till: str | None = None
+    customer_id: str | None = None
+    customer_external_id: str | None = None
+    tax: int = 0
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+
+class Outcome(StrEnum):
+    """What became of a purchase."""
+
+    RECORDED = "recorded"
+    ALREADY = "already"
+    """It was recorded before, with the same content: nothing happened now."""
+    REFUSED = "refused"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recorded:
+    """What became of one purchase of a batch.
+
+    ``points`` were earned now (``promised`` if they count from later);
+    ``earned`` explains them. ``warnings`` are codes: ``account_closed``,
+    ``not_enrolled``.
+    """
+
+    purchase: Purchase
+    outcome: Outcome
+    order_id: str | None = None
+    customer_id: str | None = None
+    account_id: str | None = None
+    points: int = 0
+    promised: bool = False
+    enrolled: bool = False
+    earned: Earned | None = None
+    event_id: str | None = None
+    error: PortalError | None = None
+    warnings: tuple[str, ...] = ()
+
+
+def checked(purchase: Purchase, *, at: datetime, any_past: bool) -> Purchase:
+    """The purchase with its texts in standard form.
+
+    Raises:
+        InvalidOrder, InvalidStore, InvalidIdentifier: ``field`` says what is wrong.
+        TimeNotAllowed: placed too far ahead or back.
+    """
+    _whole(purchase.value, "value")
+    _whole(purchase.tax, "tax")
+    if not 0 <= purchase.tax <= max(purchase.value, 0):
+        raise InvalidOrder("The tax must be part of the value.", field="tax")
+    if purchase.customer_id is not None and purchase.customer_external_id is not None:
+        raise InvalidOrder("Name the customer once.", field="customer_id")
+    if purchase.placed_at.tzinfo is None:
+        raise InvalidOrder("The time must have a zone.", field="placed_at")
+    if purchase.placed_at > at + AHEAD_MAX:
+        raise TimeNotAllowed("An order may be at most 5 minutes ahead.", field="placed_at")
+    if not any_past and purchase.placed_at < at - BACK_MAX:
+        raise TimeNotAllowed("An order may lie at most 90 days back.", field="placed_at")
+    external_id = purchase.customer_external_id
+    return Purchase(
+        number=_text(purchase.number, NUMBER_LENGTH_MAX, "number"),
+        value=purchase.value,
+        currency=_text(purchase.currency, CURRENCY_LENGTH_MAX, "currency"),
+        placed_at=purchase.placed_at,
+        store=code_of(purchase.store) if purchase.store else WEB,
+        till=code_of(purchase.till) if purchase.till else None,
+        customer_id=purchase.customer_id,
+        customer_external_id=(
+            normalise(IdentifierType.EXTERNAL_ID, external_id) if external_id else None
+        ),
+        tax=purchase.tax,
+        metadata=purchase.metadata,
+    )
+
+
+def fingerprint(purchase: Purchase) -> bytes:
+    """A digest of what makes a receipt the same: who, what it cost, and when.
+
+    Where it was rung up and what else was noted may be told differently the
+    second time. Who bought counts as it was told, because the customer behind
+    an external id may be found, created or merged in between.
+    """
+    content = [
+        purchase.store,
+        purchase.number,
+        purchase.customer_id,
+        purchase.customer_external_id,
+        purchase.value,
+        purchase.tax,
+        purchase.currency,
+        int(purchase.placed_at.timestamp() * 1_000_000),
+    ]
+    return hashlib.sha256(json.dumps(content, separators=(",", ":")).encode()).digest()
+
+
+def _whole(number: Any, name: str) -> None:
+    if type(number) is not int:
+        raise InvalidOrder("Must be a whole number of the smallest unit.", field=name)
+    if abs(number) > VALUE_MAX:
+        raise InvalidOrder(f"Must be at most {VALUE_MAX}.", field=name)
+
+
+def _text(text: str, longest: int, name: str) -> str:
+    # Most are plain; only what is not needs a closer look.
+    found = text.strip()
+    if not found.isascii():
+        found = unicodedata.normalize("NFC", found)
+    if not found or len(found) > longest:
+        raise InvalidOrder(f"Must have 1 to {longest} characters.", field=name)
+    if not found.isprintable():
+        raise InvalidOrder("Must not contain control characters.", field=name)
+    return found
