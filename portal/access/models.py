@@ -74,6 +74,8 @@ class ApiKey(Base):
     digest: Mapped[Digest] = mapped_column(unique=True)
     scopes: Mapped[list[str]]
     store: Mapped[Code | None] = mapped_column(ForeignKey("store.code"))
+    created_by: Mapped[Code]
+    """Who made it."""
     last_used_at: Mapped[Instant | None]
     revoked_at: Mapped[Instant | None]
     created_at: Mapped[Instant]

@@ -14,6 +14,7 @@ from portal.codes.errors import (
 )
 from portal.codes.service import (
     LIFETIME,
+    LIMITS,
     RESEND_AFTER,
     TRIES,
     Limits,
@@ -28,6 +29,7 @@ from portal.codes.service import (
 
 __all__ = [
     "LIFETIME",
+    "LIMITS",
     "RESEND_AFTER",
     "TRIES",
     "CodeExpired",

@@ -97,7 +97,7 @@ class BackgroundDelivery:
                     stopping=self._stopping.is_set,
                 )
                 failures = 0
-            except Exception:
+            except Exception:  # noqa: BLE001 - logged, with its traceback
                 # A database that is away for a while must not end delivery for good.
                 failures += 1
                 _log.exception("delivery.interrupted", failures=failures)

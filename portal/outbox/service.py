@@ -273,7 +273,8 @@ def back_off(attempt: int) -> timedelta:
     Between half and all of 2, 4, 8, … seconds, an hour at most, so that many
     that failed together do not all come back together.
     """
-    whole = min(BACK_OFF_FIRST * 2 ** min(attempt - 1, 16), BACK_OFF_MAX)
+    doublings = min(attempt - 1, 16)
+    whole = min(BACK_OFF_FIRST * (1 << doublings), BACK_OFF_MAX)
     return whole * (500 + secrets.randbelow(501)) / 1000
 
 
