@@ -55,7 +55,7 @@ _EVENT_FIELDS = (
 )
 
 
-def event_digest(event: Mapping[str, Any]) -> bytes:
+def event_digest(event: Mapping[Any, Any]) -> bytes:
     """The digest of an event's row."""
     written = _SEPARATOR.join([_text(event[name]) for name in _EVENT_FIELDS])
     return hashlib.sha256(written.encode() + b"\x1e" + (event["detail_digest"] or b"")).digest()
@@ -94,10 +94,10 @@ _ALLOCATION_FIELDS = ("lot_number", "debit_sequence", "points")
 def entry_hash(
     previous: bytes,
     *,
-    entry: Mapping[str, Any],
+    entry: Mapping[Any, Any],
     event_digest: bytes,
-    lots: Iterable[Mapping[str, Any]],
-    allocations: Iterable[Mapping[str, Any]],
+    lots: Iterable[Mapping[Any, Any]],
+    allocations: Iterable[Mapping[Any, Any]],
 ) -> bytes:
     """The hash of an entry that follows the one hashed ``previous``.
 

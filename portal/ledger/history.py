@@ -39,7 +39,7 @@ USES_MAX = 50
 """How many debits a story lists for a credit whose lots were used often."""
 
 _event_columns: list[Any] = [
-    column.label(f"event_{column.name}")
+    column.label(f"told_{column.name}")
     for column in Event.__table__.columns
     if column.name not in ("digest", "detail_digest")
 ]
@@ -47,8 +47,8 @@ _LINES: AnySelect = (
     select(
         Entry.__table__,
         *_event_columns,
-        EventDetail.note.label("event_note"),
-        EventDetail.details.label("event_metadata"),
+        EventDetail.note.label("told_note"),
+        EventDetail.details.label("told_metadata"),
     )
     .join(Event, Event.id == Entry.event_id)
     .outerjoin(EventDetail, EventDetail.event_id == Entry.event_id)
@@ -275,9 +275,9 @@ def entry_view(row: Mapping[Any, Any], *, expires_at: datetime | None) -> EntryV
 def event_view(row: Mapping[Any, Any]) -> EventView:
     """The event's part of a history row as a value."""
     event = {
-        name.removeprefix("event_"): value
+        name.removeprefix("told_"): value
         for name, value in row.items()
-        if name.startswith("event_")
+        if name.startswith("told_")
     }
     return EventView(
         id=event["id"],
@@ -309,7 +309,7 @@ def story(session: Session, *, entry_id: str) -> Story:
         raise EntryNotFound()
     (line,) = _lines(session, [row])
     credit = row["amount"] > 0
-    parts = list(connection.execute(_TAKEN, parameters).mappings())
+    parts: list[Mapping[Any, Any]] = list(connection.execute(_TAKEN, parameters).mappings())
     if credit:
         # What a reversal put back is told as a credit of those lots.
         parts = [{**part, "points": -part["points"]} for part in parts if part["points"] < 0]

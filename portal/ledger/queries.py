@@ -219,7 +219,7 @@ def _series(
     # booked after it with an earlier date: the late ones.
     connection = session.connection()
     looks: list[Any] = [
-        select(literal(index).label("index"), Entry.sequence, Entry.balance_after)
+        select(literal(index).label("place"), Entry.sequence, Entry.balance_after)
         .where(
             Entry.account_id == book.id,
             Entry.category == category.value,
@@ -232,7 +232,7 @@ def _series(
         .select()
         for index, instant in enumerate(instants)
     ]
-    found = {row.index: row for row in connection.execute(union_all(*looks))}
+    found = {row.place: row for row in connection.execute(union_all(*looks))}
     parameters = {"account_id": book.id, "category": category.value}
     late = connection.execute(_LATE, parameters).all()
     pending = [
