@@ -106,7 +106,7 @@ def test_only_id_name_and_currency_are_required():
     assert program.decimals == 0
     assert program.timezone.key == "UTC"
     assert (program.unit.one, program.unit.other) == ("point", "points")
-    assert not (program.default or program.auto_enrol or program.self_enrol)
+    assert {program.default, program.auto_enrol, program.self_enrol} == {False}
     assert program.rate is None
     assert program.money is None
     assert program.redemption.enabled
@@ -218,7 +218,8 @@ def test_contrast_is_that_of_wcag():
 
 
 @pytest.mark.parametrize(
-    "logo", ["https://elsewhere.example/x.png", "//elsewhere/x.png", "data:text/html;base64,AA", "x"]
+    "logo",
+    ["https://elsewhere.example/x.png", "//elsewhere/x.png", "data:text/html;base64,AA", "x"],
 )
 def test_a_logo_from_elsewhere_is_refused(logo):
     assert list(refused(theme={"logo": logo})) == ["theme.logo"]
@@ -227,7 +228,8 @@ def test_a_logo_from_elsewhere_is_refused(logo):
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "ftp://x/y", "//x", "http://", "https://a b", "terms", "http://["]
+    "url",
+    ["javascript:alert(1)", "ftp://x/y", "//x", "http://", "https://a b", "terms", "http://["],
 )
 def test_terms_are_a_web_address(url):
     assert list(refused(terms_url=url)) == ["terms_url"]
