@@ -17,8 +17,11 @@ _VALUES: dict[str, Any] = {
     name: bindparam(name) for name in ("client", "key", "id", "fingerprint", "created_at")
 }
 _CLAIM = {
-    "postgresql": postgresql.insert(Request).values(_VALUES).on_conflict_do_nothing(),
-    "sqlite": sqlite.insert(Request).values(_VALUES).on_conflict_do_nothing(),
+    dialect: insert(Request)
+    .values(_VALUES)
+    .on_conflict_do_nothing()
+    .execution_options(preserve_rowcount=True)
+    for dialect, insert in (("postgresql", postgresql.insert), ("sqlite", sqlite.insert))
 }
 _FIND = select(
     Request.id,
