@@ -32,6 +32,8 @@ class Settings(BaseSettings):
     """The country whose numbers may be typed without their international prefix."""
     proxy_hops: int = Field(default=0, ge=0, le=5)
     """How many reverse proxies stand in front and set X-Forwarded-For."""
+    limits_url: str = "memory://"
+    """Where coarse limits by address are counted: in each process, or a Redis they share."""
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     metrics_token: SecretStr | None = None
     """If set, /metrics asks for it as a bearer token; in production it is closed without."""

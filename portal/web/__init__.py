@@ -1,0 +1,1 @@
+"""The web: where requests become calls of the services, and results become pages."""
