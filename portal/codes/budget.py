@@ -13,13 +13,14 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cache
 from math import ceil
-from typing import Any
+from typing import Any, cast
 
 from sqlalchemy import (
     BigInteger,
     BindParameter,
     ColumnElement,
     String,
+    Table,
     bindparam,
     delete,
     func,
@@ -166,7 +167,7 @@ def _whole(name: str) -> BindParameter[int]:
 @cache
 def _statement(dialect: str) -> Any:
     """Insert or raise the count, only where the limit leaves room; built once an engine."""
-    budget = Budget.__table__
+    budget = cast(Table, Budget.__table__)
     previous = budget.alias("previous")
     window, room = _whole("b_window"), _whole("b_room")
     weighed = (previous.c.used * _whole("b_remaining") + window - 1) // window
@@ -188,7 +189,7 @@ def _statement(dialect: str) -> Any:
         bindparam("b_ends", type_=UtcDateTime()),
     ).where(carried <= room)
     insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
-    statement = insert(Budget).from_select([*_KEY, "used", "ends_at"], row)
+    statement = insert(budget).from_select([*_KEY, "used", "ends_at"], row)
     return statement.on_conflict_do_update(
         index_elements=list(_KEY),
         set_={"used": budget.c.used + statement.excluded.used},
