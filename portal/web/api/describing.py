@@ -1,0 +1,219 @@
+"""The OpenAPI document, made from the routes and the schemas that serve them."""
+
+import json
+from collections.abc import Mapping
+from functools import cache
+from http import HTTPStatus
+from typing import Any
+
+from apispec import APISpec
+from apispec.ext.marshmallow import MarshmallowPlugin
+from flask import Response, render_template
+from marshmallow import Schema
+
+from portal.web.api import answers, views
+from portal.web.api.endpoint import JSON_TYPE, Operation, blueprint, operations, respond
+from portal.web.api.fields import Either, properties
+from portal.web.api.idempotency import HEADER, KEY_LENGTH_MAX
+from portal.web.api.schemas import Nothing
+from portal.web.policy import allow, anyone
+
+PROBLEM_TYPE = "application/problem+json"
+_READ_REFUSALS = (401, 403, 404, 422, 429, 503)
+_WRITE_REFUSALS = (400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
+
+
+def _name(schema: type[Schema] | Schema) -> str:
+    kind = schema if isinstance(schema, type) else type(schema)
+    return kind.__name__.removesuffix("Shape")
+
+
+@cache
+def document() -> dict[str, Any]:
+    """The whole description, as OpenAPI 3.1."""
+    assert views.__all__
+    marshmallow = MarshmallowPlugin(schema_name_resolver=_name)
+    spec = APISpec(
+        title="Loyalty portal",
+        version="1",
+        openapi_version="3.1.0",
+        plugins=[marshmallow],
+        info={
+            "description": "Accounts, balances and redemptions for tills and web shops. "
+            "Amounts are whole numbers of the smallest unit; times are RFC 3339."
+        },
+        servers=[{"url": "/"}],
+        tags=[{"name": tag} for tag in dict.fromkeys(operation.tag for operation in operations)],
+        security=[{"key": []}],
+    )
+    converter: Any = marshmallow.converter
+    converter.add_attribute_function(properties)
+    converter.add_attribute_function(_either)
+    spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})
+    spec.components.schema("Problem", schema=answers.Problem)
+    spec.components.response(
+        "Problem",
+        {
+            "description": "A refusal, with its name and what helps.",
+            "content": {PROBLEM_TYPE: {"schema": answers.Problem}},
+        },
+    )
+    for operation in operations:
+        path = "/api" + operation.path.replace("<", "{").replace(">", "}")
+        spec.path(path=path, operations={operation.method.lower(): _operation(operation)})
+    described: dict[str, Any] = spec.to_dict()
+    _write_rules(described)
+    _write_links(described)
+    return described
+
+
+def _operation(operation: Operation) -> dict[str, Any]:
+    refusals = _WRITE_REFUSALS if operation.writes else _READ_REFUSALS
+    described: dict[str, Any] = {
+        "operationId": operation.name,
+        "summary": operation.summary,
+        "tags": [operation.tag],
+        "parameters": _parameters(operation),
+        "responses": {
+            str(int(operation.status)): _success(operation),
+            **{str(status): "Problem" for status in refusals},
+        },
+    }
+    scopes = " or ".join(f"`{scope}`" for scope in operation.scopes)
+    described["description"] = f"{operation.description}\n\nScope: {scopes}.".strip()
+    if operation.writes:
+        described["requestBody"] = {
+            "required": any(field.required for field in operation.fields.fields.values())
+            or bool(getattr(operation.fields, "rules", None)),
+            "content": {JSON_TYPE: {"schema": operation.fields}},
+        }
+    return described
+
+
+def _success(operation: Operation) -> dict[str, Any]:
+    success: dict[str, Any] = {
+        "description": HTTPStatus(operation.status).phrase,
+        "content": {JSON_TYPE: {"schema": operation.answer}},
+    }
+    if operation.writes:
+        success["headers"] = {
+            "Idempotency-Hit": {
+                "description": "`true` where this is the stored answer of an earlier request.",
+                "schema": {"type": "string", "enum": ["true"]},
+            }
+        }
+    return success
+
+
+def _parameters(operation: Operation) -> list[Any]:
+    parameters: list[Any] = [
+        {
+            "name": name,
+            "in": "path",
+            "required": True,
+            "schema": {"type": "string", "pattern": f"^{pattern}$"},
+        }
+        for name, pattern in operation.path_ids.items()
+    ]
+    if operation.writes:
+        parameters.append(
+            {
+                "name": HEADER,
+                "in": "header",
+                "required": True,
+                "description": "Of your own, new for each new request: the same key with the "
+                "same body gives the same answer, however often it is sent.",
+                "schema": {
+                    "type": "string",
+                    "minLength": 1,
+                    "maxLength": KEY_LENGTH_MAX,
+                    "pattern": "^[!-~]+$",
+                },
+            }
+        )
+    elif not isinstance(operation.fields, Nothing):
+        parameters.append({"in": "query", "schema": operation.fields})
+    return parameters
+
+
+def _either(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
+    """An attribute function of apispec: an id, or the object itself."""
+    if not isinstance(field, Either):
+        return {}
+    return {
+        "oneOf": [
+            properties(converter, field.by_id),
+            converter.resolve_nested_schema(field.described),
+        ]
+    }
+
+
+def _write_rules(described: Mapping[str, Any]) -> None:
+    """Add to each body what its fields alone cannot say."""
+    schemas = described["components"]["schemas"]
+    seen: dict[str, Any] = {}
+    for operation in operations:
+        pending = [operation.fields]
+        while pending:
+            schema = pending.pop()
+            seen[_name(schema)] = getattr(schema, "rules", {})
+            for field in schema.fields.values():
+                inner = getattr(field, "described", None) or getattr(field, "schema", None)
+                if isinstance(inner, Schema):
+                    pending.append(inner)
+    for name, rules in seen.items():
+        if name in schemas:
+            schemas[name].update(rules)
+
+
+_LINKS: Mapping[str, Mapping[str, str]] = {
+    "create_account": {
+        "read_account": "$response.body#/id",
+        "change_account": "$response.body#/id",
+        "close_account": "$response.body#/id",
+        "adjust_account": "$response.body#/id",
+        "list_transactions": "$response.body#/id",
+        "read_balances": "$response.body#/id",
+        "read_customer": "$response.body#/customer",
+    },
+    "close_account": {"reopen_account": "$response.body#/id"},
+    "create_redemption": {
+        "read_redemption": "$response.body#/id",
+        "capture_redemption": "$response.body#/id",
+        "void_redemption": "$response.body#/id",
+        "reverse_redemption": "$response.body#/id",
+    },
+}
+"""Where an answer leads: from an operation to others, with the id that both know."""
+
+
+def _write_links(described: Mapping[str, Any]) -> None:
+    by_name = {
+        item["operationId"]: item for path in described["paths"].values() for item in path.values()
+    }
+    for source, targets in _LINKS.items():
+        operation = next(one for one in operations if one.name == source)
+        success = by_name[source]["responses"][str(int(operation.status))]
+        success["links"] = {
+            target: {"operationId": target, "parameters": {"id": expression}}
+            for target, expression in targets.items()
+        }
+
+
+@cache
+def _document_bytes() -> bytes:
+    return json.dumps(document(), ensure_ascii=False, indent=1).encode()
+
+
+@blueprint.get("/v1/openapi.json")
+@allow(anyone)
+def openapi() -> Response:
+    """The description, for programs."""
+    return respond(_document_bytes(), status=HTTPStatus.OK)
+
+
+@blueprint.get("/docs")
+@allow(anyone)
+def docs() -> str:
+    """The description, for people."""
+    return render_template("api/docs.html", api=document(), problem_type=PROBLEM_TYPE)

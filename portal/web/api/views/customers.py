@@ -1,0 +1,97 @@
+"""Customers: the person, what they have everywhere, and what happened to it."""
+
+from portal import checkout, ledger, members, programs
+from portal.members import CustomerView
+from portal.programs import Program
+from portal.web.api import answers, schemas
+from portal.web.api.endpoint import Answer, Call, route
+from portal.web.api.wire import instant
+
+CUSTOMER_ID = r"cus_[0-9a-z]{1,32}"
+_IDS = {"id": CUSTOMER_ID}
+
+
+def _accounts(call: Call, customer: CustomerView) -> list[ledger.AccountView]:
+    found = ledger.accounts_of(call.session, customer_id=customer.id)
+    return [account for account in found if account.status != ledger.AccountStatus.MERGED]
+
+
+def _programs(call: Call) -> dict[str, Program]:
+    return {program.id: program for program in programs.find_all(call.session)}
+
+
+@route(
+    "GET",
+    "/customers/<id>",
+    scopes=["read"],
+    tag="Customers",
+    answer=answers.CustomerShape,
+    ids=_IDS,
+)
+def read_customer(call: Call, id: str) -> Answer:
+    """Read a person, and what they have in every program."""
+    customer, known = members.customer(call.session, id), _programs(call)
+    accounts = [
+        answers.account(
+            ledger.position(call.session, account_id=account.id, at=call.at),
+            known[account.program_id],
+        )
+        for account in _accounts(call, customer)
+    ]
+    return Answer(content=answers.customer(customer, accounts))
+
+
+@route(
+    "GET",
+    "/customers/<id>/events",
+    scopes=["read"],
+    tag="Customers",
+    takes=schemas.CustomerEventsQuery(),
+    answer=answers.CustomerEventList,
+    ids=_IDS,
+)
+def list_customer_events(call: Call, id: str) -> Answer:
+    """List what happened to a person's points, in all programs, newest first.
+
+    The entries of one event stand together; `net` is its credits less its
+    debits.
+    """
+    customer = members.customer(call.session, id)
+    page = checkout.customer_events(call.session, customer_id=customer.id, **call.fields)
+    content: answers.Content = {
+        "data": [answers.customer_event(shown) for shown in page.events],
+        "next_cursor": page.next_cursor,
+    }
+    return Answer(content=content | answers.hint(customer.found_as))
+
+
+@route(
+    "GET",
+    "/customers/<id>/balances",
+    scopes=["read"],
+    tag="Customers",
+    takes=schemas.BalancesQuery(),
+    answer=answers.CustomerBalances,
+    ids=_IDS,
+)
+def read_customer_balances(call: Call, id: str) -> Answer:
+    """Read a person's closing balances at a time, by program and category."""
+    customer, known = members.customer(call.session, id), _programs(call)
+    at, by = call.fields.get("at") or call.at, call.fields["by"]
+    held = [
+        answers.balances(
+            account,
+            known[account.program_id],
+            ledger.balances(call.session, account_id=account.id, at=at, by=by),
+            at=at,
+            by=by,
+        )
+        for account in _accounts(call, customer)
+    ]
+    content: answers.Content = {
+        "customer": customer.id,
+        "at": instant(at),
+        "by": by,
+        "data": held,
+    }
+    return Answer(content=content | answers.hint(customer.found_as))

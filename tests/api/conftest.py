@@ -1,0 +1,162 @@
+"""The endpoint over a real database, called as a till calls it."""
+
+import json
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from flask import Flask
+from sqlalchemy.orm import Session
+from werkzeug.test import TestResponse
+
+from portal import create_app, orm, programs
+from portal.access import keys
+from portal.access.keys import Scope
+from portal.clock import now
+from portal.config import Settings
+from portal.web.extensions import db
+
+CORNER: dict[str, Any] = {
+    "id": "corner",
+    "name": "Corner Points",
+    "currency": "PTS",
+    "timezone": "Europe/Lisbon",
+    "default": True,
+    "auto_enrol": True,
+    "rate": {"points": 100, "value": 100, "currency": "EUR"},
+    "redemption": {"approval": "none", "min": 10, "max": 50_000, "per_day": 100_000},
+}
+
+
+class Till:
+    """A caller of the endpoint, with one key."""
+
+    def __init__(self, app: Flask, key: str):
+        self.client = app.test_client(use_cookies=False)
+        self.key = key
+
+    def __call__(
+        self,
+        method: str,
+        path: str,
+        body: Any = None,
+        *,
+        key: str | None = None,
+        data: bytes | None = None,
+        headers: dict[str, str] | None = None,
+    ) -> TestResponse:
+        """Send a request; writes get a fresh Idempotency-Key unless ``key`` is given."""
+        sent = {"Authorization": f"Bearer {self.key}"}
+        if method != "GET":
+            sent["Idempotency-Key"] = key or uuid.uuid4().hex
+        if body is not None:
+            data = json.dumps(body).encode()
+        if data is not None:
+            sent["Content-Type"] = "application/json"
+        sent |= headers or {}
+        return self.client.open(
+            f"/api/v1{path}", method=method, data=data, headers=sent
+        )
+
+    def get(self, path: str, **query: Any) -> Any:
+        """The content of a read that must succeed."""
+        response = self.client.get(
+            f"/api/v1{path}",
+            query_string=query,
+            headers={"Authorization": f"Bearer {self.key}"},
+        )
+        assert response.status_code == 200, response.text
+        return response.json
+
+    def post(self, path: str, body: Any = None, *, status: int = 201) -> Any:
+        """The content of a write that must be answered with ``status``."""
+        response = self("POST", path, body)
+        assert response.status_code == status, response.text
+        return response.json
+
+    def refuses(self, status: int, code: str, method: str, path: str, body: Any = None, **more: Any):
+        """Send a request that must be refused by this name; gives the refusal's content."""
+        return self.check(self(method, path, body, **more), status, code)
+
+    @staticmethod
+    def check(response: TestResponse, status: int, code: str) -> Any:
+        """Check that ``response`` is this refusal as RFC 9457; gives its content."""
+        assert response.status_code == status, response.text
+        assert response.content_type == "application/problem+json"
+        content = response.json
+        assert content["status"] == status
+        assert content["code"] == code, content
+        assert content["type"] and content["title"] and content["detail"]
+        return content
+
+
+@pytest.fixture
+def app(engine_url: str) -> Iterator[Flask]:
+    """The application on a fresh database with one program."""
+    app = create_app(Settings(database_url=engine_url, phone_region="PT"))
+    app.config["TESTING"] = True
+    with app.app_context():
+        apply(CORNER)
+    yield app
+    with app.app_context():
+        db.session.remove()
+        db.engine.dispose()
+
+
+def apply(document: dict[str, Any]) -> None:
+    """Put a program file in force."""
+    with orm.writing(db.session()) as session:
+        programs.apply(session, document=document, actor="command", at=now())
+    db.session.remove()
+
+
+def make_key(session: Session, *scopes: str, store: str | None = None) -> str:
+    """A key of a client of its own."""
+    with orm.writing(session):
+        made = keys.create(
+            session,
+            name=f"till {uuid.uuid4().hex}",
+            scopes=scopes or [scope.value for scope in Scope],
+            store=store,
+            at=now(),
+            actor="command",
+        )
+    return made.key
+
+
+@pytest.fixture
+def key_for(app: Flask):
+    """Makes a till whose key has these scopes (all where none is named), of one store or any."""
+
+    def make(*scopes: str, store: str | None = None) -> Till:
+        with app.app_context():
+            key = make_key(db.session(), *scopes, store=store)
+            db.session.remove()
+        return Till(app, key)
+
+    return make
+
+
+@pytest.fixture
+def till(key_for) -> Till:
+    """A caller that may do everything."""
+    return key_for()
+
+
+@pytest.fixture
+def member(till: Till) -> Any:
+    """An account with 1,000 points, of someone known by phone and by card."""
+    return till.post(
+        "/accounts",
+        {
+            "customer": {
+                "mobile": "+351912345678",
+                "email": "ana@example.com",
+                "card_number": "C-1",
+                "external_id": "ext-1",
+                "first_name": "Ana",
+            },
+            "value": 1000,
+        },
+    )
