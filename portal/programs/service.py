@@ -37,21 +37,16 @@ def apply(session: Session, *, document: Any, actor: str, at: datetime) -> Appli
     _one_at_a_time(session)
     row = session.get(models.Program, checked["id"], with_for_update=True)
     changes = _changes({} if row is None else row.document, checked)
-    if row is None:
-        row = models.Program(
-            id=checked["id"], version=0, is_default=False, created_at=at, document={}
-        )
-        session.add(row)
-        created = True
-    else:
-        created = False
+    if row is not None:
         if not changes:
-            return Applied(
-                program=from_document(checked, version=row.version), created=False, changes={}
-            )
+            program = from_document(checked, version=row.version)
+            return Applied(program=program, created=False, changes={})
         _keep_the_unit(session, row, checked)
-    if checked["default"] and not row.is_default:
+    if checked["default"] and not (row and row.is_default):
         _unmake_default(session, actor=actor, at=at)
+    created = row is None
+    if row is None:
+        row = models.Program(id=checked["id"], version=0, created_at=at)
     _write_version(session, row, checked, actor=actor, at=at)
     return Applied(
         program=from_document(checked, version=row.version), created=created, changes=changes
@@ -91,6 +86,7 @@ def _write_version(
     row.version += 1
     row.document = checked
     row.updated_at = at
+    session.add(row)
     session.flush()
     session.add(
         models.ProgramVersion(
