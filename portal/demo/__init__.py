@@ -1,0 +1,117 @@
+"""Demonstration data: believable, made only through the services that real data comes through.
+
+The same seed and the same day give the same people, purchases and points.
+Production refuses to start where it is (:func:`present`): everybody can read
+the codes of these members.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import select
+from sqlalchemy.orm import Session
+
+from portal import programs
+from portal.demo import cast
+from portal.demo.cast import PEOPLE, Person
+from portal.demo.stage import Stage
+from portal.errors import Conflict
+from portal.ledger.models import Account
+from portal.members.models import Identifier
+from portal.programs.models import Program
+
+__all__ = ["PEOPLE", "NotEmpty", "Person", "create", "present"]
+
+SEED = 4
+
+
+class NotEmpty(Conflict):
+    """There is something in the database that demonstration data must not mix with."""
+
+    code = "database_not_empty"
+    sentence = (
+        "This database holds programs of its own, and demonstration data does not mix with them. "
+        "Point PORTAL_DATABASE_URL at an empty database."
+    )
+
+
+def present(session: Session) -> bool:
+    """Whether there are demonstration accounts. Two look-ups by key, however big the database."""
+    known = [person.external_id for person in PEOPLE]
+    person = select(Identifier.customer_id).where(
+        Identifier.type == "external_id",
+        Identifier.source_account == "",
+        Identifier.value.in_(known),
+    )
+    account = select(Account.id).where(Account.external_id == cast.NOBODY)
+    return bool(session.scalar(person.limit(1)) or session.scalar(account))
+
+
+def create(session: Session, *, at: datetime, actor: str, seed: int = SEED) -> None:
+    """Fill an empty database with two years that end at ``at``. The caller commits it all at once.
+
+    Raises:
+        NotEmpty: there are programs or demonstration accounts already.
+    """
+    if present(session) or session.scalar(select(Program.id).limit(1)):
+        raise NotEmpty()
+    for document in (cast.CORNER, cast.CREDITS):
+        programs.apply(session, document=document, actor=actor, at=at)
+    stage = Stage(session, at=at, actor=actor, seed=seed)
+    _plan(stage)
+    stage.play()
+
+
+def _plan(stage: Stage) -> None:
+    joined = {
+        (cast.ANA, "corner"): 730,
+        (cast.ANA, "credits"): 421,
+        (cast.TOMAS, "corner"): 726,
+        (cast.BEATRIZ, "corner"): 401,
+        (cast.JAMES, "corner"): 641,
+        (cast.PRIYA, "corner"): 501,
+        (cast.CAMILLE, "corner"): 721,
+        (cast.INES, "corner"): 3,
+        (cast.DUARTE, "corner"): 701,
+        (cast.SOFIA, "credits"): 41,
+        (cast.WALTER, "credits"): 729,
+    }
+    for (person, program), days_ago in joined.items():
+        stage.plan_joining(person, days_ago, program=program)
+    for person in PEOPLE:
+        for habit in person.habits:
+            stage.plan_habit(person, habit)
+
+    ana, tomas, beatriz, james = cast.ANA, cast.TOMAS, cast.BEATRIZ, cast.JAMES
+    stage.plan_redemption(ana, 400, points=500, store="Chiado")
+    stage.plan_redemption(ana, 240, points=300, store="Alvalade")
+    stage.plan_redemption(ana, 130, points=300, store="Chiado", called="returned")
+    stage.plan_reversal("returned", 127, points=100)
+    stage.plan_redemption(ana, 45, points=200, store="Web shop")
+    stage.plan_redemption(ana, 90, points=500, store=cast.MARKET, program="credits")
+    stage.plan_adjustment(
+        lambda: stage.account(ana),
+        20,
+        points=75,
+        reason="goodwill",
+        note="The delivery came a day late",
+    )
+    stage.plan_bonus(ana, 2, points=150, note="Double points weekend", in_days=9)
+
+    stage.plan_redemption(tomas, 300, points=3000, store="Boavista")
+    stage.plan_redemption(tomas, 150, points=2500, store="Web shop")
+    stage.plan_transfer(tomas, cast.PRIYA, 12, points=400)
+    stage.plan_bonus(cast.PRIYA, 15, points=250, note="For answering our survey", trigger="survey")
+
+    stage.plan_purchase(beatriz, 25, cents=21900, store="Alvalade", number="AL-COFFEE-1")
+    stage.plan_redemption(beatriz, 18, share=0.95, store="Alvalade")
+    stage.plan_refund(beatriz, 6, number="AL-COFFEE-1")
+
+    for days_ago in (580, 500, 420, 340, 260, 180, 100, 30):
+        stage.plan_redemption(james, days_ago, share=0.9, store="Chiado")
+    for days_ago in (500, 300, 120):
+        stage.plan_redemption(
+            cast.WALTER, days_ago, share=0.5, store=cast.MARKET, program="credits"
+        )
+    stage.plan_purchase(cast.INES, 2, cents=1240, store="Chiado")
+    stage.plan_closing(cast.DUARTE, 190)
+    stage.plan_nobodys_account(30, points=1000)
