@@ -2,6 +2,7 @@
 
 import logging
 import sys
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Protocol
@@ -65,7 +66,11 @@ class AppriseSender:
         self._apprise: Any = apprise
         self._address = _with_recipient(address, channel)
         sample = "+441632960000" if channel == "sms" else "someone@example.com"
-        if self._service(sample) is None:
+        with warnings.catch_warnings():
+            # Loading its plugins imports a module that Python 3.13 drops.
+            warnings.simplefilter("ignore", DeprecationWarning)
+            service = self._service(sample)
+        if service is None:
             raise ValueError(f"the address for {channel} is not one that apprise understands")
 
     def _service(self, to: str) -> Any:
