@@ -2,11 +2,11 @@
 
 from flask import Flask
 
-from portal.web.api import describing, views
+from portal.web.api import describing, docs, views
 from portal.web.api.endpoint import blueprint
 from portal.web.extensions import csrf, limiter
 
-__all__ = ["describing", "register", "views"]
+__all__ = ["describing", "docs", "register", "views"]
 
 
 def register(app: Flask) -> None:

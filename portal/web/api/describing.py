@@ -8,7 +8,7 @@ from typing import Any
 
 from apispec import APISpec
 from apispec.ext.marshmallow import MarshmallowPlugin
-from flask import Response, render_template
+from flask import Response
 from marshmallow import Schema
 
 from portal.web.api import answers, views
@@ -23,7 +23,8 @@ _READ_REFUSALS = (401, 403, 404, 422, 429, 503)
 _WRITE_REFUSALS = (400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
 
 
-def _name(schema: type[Schema] | Schema) -> str:
+def name_of(schema: type[Schema] | Schema) -> str:
+    """What a schema is called in the document."""
     kind = schema if isinstance(schema, type) else type(schema)
     return kind.__name__.removesuffix("Shape")
 
@@ -32,7 +33,7 @@ def _name(schema: type[Schema] | Schema) -> str:
 def document() -> dict[str, Any]:
     """The whole description, as OpenAPI 3.1."""
     assert views.__all__
-    marshmallow = MarshmallowPlugin(schema_name_resolver=_name)
+    marshmallow = MarshmallowPlugin(schema_name_resolver=name_of)
     spec = APISpec(
         title="Loyalty portal",
         version="1",
@@ -156,7 +157,7 @@ def _write_rules(described: Mapping[str, Any]) -> None:
         pending = [operation.fields]
         while pending:
             schema = pending.pop()
-            seen[_name(schema)] = getattr(schema, "rules", {})
+            seen[name_of(schema)] = getattr(schema, "rules", {})
             for field in schema.fields.values():
                 inner = getattr(field, "described", None) or getattr(field, "schema", None)
                 if isinstance(inner, Schema):
@@ -210,10 +211,3 @@ def _document_bytes() -> bytes:
 def openapi() -> Response:
     """The description, for programs."""
     return respond(_document_bytes(), status=HTTPStatus.OK)
-
-
-@blueprint.get("/docs")
-@allow(anyone)
-def docs() -> str:
-    """The description, for people."""
-    return render_template("api/docs.html", api=document(), problem_type=PROBLEM_TYPE)
