@@ -174,7 +174,7 @@ def find_customer_id(
     )
     if source_account is not None:
         wanted = wanted.where(models.Identifier.source_account == source_account)
-    found = dict(session.execute(wanted.limit(100)).tuples().all())
+    found = dict(session.execute(wanted.limit(100)).all())
     if len(set(found.values())) > 1 and "" not in found:
         raise AmbiguousIdentifier(field="source_account")
     return found.get("") or next(iter(found.values()), None)
