@@ -35,6 +35,7 @@ STATUSES: Final = {
 
 PROBLEM_TYPE: Final = "application/problem+json"
 TRY_AGAIN_SECONDS = 2
+_OWN_MEMBERS: Final = frozenset({"type", "title", "status", "detail", "code", "legacy_code"})
 _KEPT_HEADERS = ("Allow", "Retry-After", "WWW-Authenticate")
 _log = structlog.get_logger("portal.web")
 
@@ -56,7 +57,11 @@ def status_of(error: PortalError) -> int:
 def problem(error: PortalError) -> Response:
     """``error`` as RFC 9457, with its code, the fields at fault and the facts that help."""
     status = status_of(error)
-    content: dict[str, Any] = dict(error.facts)
+    # A fact called "status" must not pass for the answer's own.
+    content: dict[str, Any] = {
+        f"current_{name}" if name in _OWN_MEMBERS else name: fact
+        for name, fact in error.facts.items()
+    }
     if isinstance(error, InvalidInput) and error.fields:
         content["errors"] = error.fields
     elif error.field:

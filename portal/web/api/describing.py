@@ -177,6 +177,10 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
         "read_balances": "$response.body#/id",
         "read_customer": "$response.body#/customer",
     },
+    "read_customer": {
+        "list_customer_events": "$response.body#/id",
+        "read_customer_balances": "$response.body#/id",
+    },
     "close_account": {"reopen_account": "$response.body#/id"},
     "create_redemption": {
         "read_redemption": "$response.body#/id",

@@ -254,6 +254,14 @@ class Adjustment(Strict):
     allow_negative = YesNo(load_default=False)
     metadata = Metadata()
 
+    rules = {
+        "if": {"properties": {"points": {"maximum": -1}}, "required": ["points"]},
+        "then": {
+            "not": {"required": ["expires_on"]},
+            "properties": {"counts_as_earned": {"const": False}},
+        },
+    }
+
     @validates_schema(skip_on_field_errors=True)
     def _sense(self, loaded: dict[str, Any], **_: Any) -> None:
         points = loaded["points"]
