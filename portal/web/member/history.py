@@ -1,0 +1,374 @@
+"""A member's history: every movement in plain words, filtered, each opening to its story."""
+
+import csv
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+from io import StringIO
+from itertools import groupby
+from typing import Any
+
+from flask import Response, g, request, stream_with_context, url_for
+
+from portal import clock, ledger
+from portal.ledger import Category, EntryType, HistoryLine, HistoryPage, PendingLine
+from portal.ledger.errors import InvalidCursor
+from portal.programs import Program
+from portal.programs.money import decimals_of, plain
+from portal.web import htmx, policy, rendering
+from portal.web.extensions import db
+from portal.web.formatting import day, points
+from portal.web.member import holdings, stories, wording
+from portal.web.member.blueprint import blueprint
+from portal.web.member.holdings import Chosen
+from portal.web.member.wording import gettext as _
+from portal.web.member.wording import ngettext
+
+PAGE_LINES = 20
+CSV_LINES = 100
+"""How many lines the download reads at a time."""
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One choice of a filter."""
+
+    value: str
+    text: str
+    chosen: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """What the form asks for, as it was typed and as it was understood."""
+
+    types: list[Option]
+    categories: list[Option]
+    from_text: str
+    to_text: str
+    today: str
+    asked: dict[str, Any] = field(default_factory=dict)
+    """For the ledger's history; empty where nothing was asked for."""
+    wrong: list[str] = field(default_factory=list)
+
+    @property
+    def active(self) -> bool:
+        """Whether anything was asked for."""
+        return bool(self.asked or self.wrong)
+
+    @property
+    def more_open(self) -> bool:
+        """Whether the second part of the form is in use."""
+        return bool(self.from_text or self.to_text or "category" in self.asked)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One movement as the list shows it; without ``href`` it is not booked yet."""
+
+    sentence: str
+    icon: str
+    tone: str
+    amount: str
+    balance: str
+    day: date
+    time: str
+    href: str | None = None
+    badge: str | None = None
+    late: str | None = None
+    reversed: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """The movements of one day. ``goes_on``: its heading stands on the page above."""
+
+    title: str
+    lines: list[Line]
+    goes_on: bool
+
+
+@blueprint.get("/history")
+@policy.allow(policy.member)
+def history() -> Response:
+    """The list; for htmx the list alone, or only what comes below it."""
+    chosen = holdings.choose()
+    if chosen is None:
+        return rendering.page("member/no_account.html")
+    program, at = chosen.program, clock.now()
+    g.program = program
+    filters = _filters(program, at)
+    cursor = request.args.get("cursor")
+    found = _read(chosen, filters, at, cursor)
+    lines = _lines(program, found)
+    adding = cursor is not None and htmx.wants_fragment()
+    asked_again = _asked_again()
+    older: dict[str, Any] = {**asked_again, "cursor": found.next_cursor}
+    return rendering.page(
+        "member/history.html",
+        "member/_more.html" if adding else "member/_lines.html",
+        program=program,
+        holdings=chosen.places,
+        filters=filters,
+        days=_days(lines, program.local_date(at), request.args.get("after") if adding else None),
+        older_href=url_for("member.history", **older) if found.next_cursor else None,
+        older_more_href=url_for("member.history", **older, after=lines[-1].day.isoformat())
+        if found.next_cursor
+        else None,
+        csv_href=url_for("member.history_csv", **asked_again),
+        clear_href=url_for("member.history", program=request.args.get("program")),
+        said=_said(found),
+    )
+
+
+@blueprint.get("/history/<entry_id>")
+@policy.allow(policy.member)
+def story(entry_id: str) -> Response:
+    """One movement with its story; somebody else's is not found, like one that never was."""
+    told, program = stories.tell(entry_id)
+    g.program = program
+    return rendering.page("member/story.html", "member/_story.html", program=program, story=told)
+
+
+@blueprint.get("/history.csv")
+@policy.allow(policy.member)
+def history_csv() -> Response:
+    """The same list as a file, sent as it is read."""
+    chosen = holdings.choose()
+    at = clock.now()
+    if chosen is None:
+        rows: Iterator[str] = iter([_csv_line(_csv_head())])
+        name = "history"
+    else:
+        g.program = chosen.program
+        rows = _csv_rows(chosen, _filters(chosen.program, at), at)
+        name = f"{chosen.program.id}-{chosen.program.local_date(at).isoformat()}"
+    response = Response(stream_with_context(rows), mimetype="text/csv")
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
+    return response
+
+
+def _read(chosen: Chosen, filters: Filters, at: datetime, cursor: str | None) -> HistoryPage:
+    if filters.wrong:
+        return HistoryPage(lines=(), pending=(), next_cursor=None)
+    options = {"account_id": chosen.account.id, "at": at, "limit": PAGE_LINES, **filters.asked}
+    try:
+        return ledger.history(db.session(), cursor=cursor, **options)
+    except InvalidCursor:
+        # An address that was cut short: the newest page is better than a refusal.
+        return ledger.history(db.session(), **options)
+
+
+def _filters(program: Program, at: datetime) -> Filters:
+    types = [type for type in EntryType if type.value in request.args.getlist("type")]
+    category = request.args.get("category", "")
+    asked: dict[str, Any] = {}
+    wrong: list[str] = []
+    if types:
+        asked["types"] = types
+    if category in set(Category):
+        asked["category"] = Category(category)
+    since, until = _date("from", wrong), _date("to", wrong)
+    if since and until and since > until:
+        wrong.append(_("The first day comes after the last one. Please change one of them."))
+    elif since or until:
+        asked |= _span(program, since, until)
+    return Filters(
+        types=[
+            Option(type.value, str(name), type in types)
+            for type, name in wording.TYPE_NAMES.items()
+        ],
+        categories=[
+            Option("", _("All"), not category),
+            *(
+                Option(each.value, str(name), each.value == category)
+                for each, name in wording.CATEGORY_NAMES.items()
+            ),
+        ],
+        from_text=since.isoformat() if since else "",
+        to_text=until.isoformat() if until else "",
+        today=program.local_date(at).isoformat(),
+        asked=asked,
+        wrong=wrong,
+    )
+
+
+def _date(name: str, wrong: list[str]) -> date | None:
+    text = request.args.get(name, "").strip()
+    if not text:
+        return None
+    try:
+        found = date.fromisoformat(text)
+    except ValueError:
+        wrong.append(_("This is not a date: %(text)s", text=text[:40]))
+        return None
+    if not 1900 <= found.year <= 2999:
+        wrong.append(_("This date is too far away: %(text)s", text=text[:40]))
+        return None
+    return found
+
+
+def _span(program: Program, since: date | None, until: date | None) -> dict[str, datetime]:
+    span = {}
+    if since:
+        span["occurred_from"] = program.expires_on(since - timedelta(days=1))
+    if until:
+        span["occurred_to"] = program.expires_on(until)
+    return span
+
+
+def _asked_again() -> dict[str, Any]:
+    """The filters as an address says them, for links that keep them."""
+    kept: dict[str, Any] = {}
+    for name in ("program", "type", "category", "from", "to"):
+        values = [value for value in request.args.getlist(name) if value]
+        if values:
+            kept[name] = values
+    return kept
+
+
+def _lines(program: Program, found: HistoryPage) -> list[Line]:
+    return [
+        *(_pending(program, due) for due in found.pending),
+        *(_booked(program, line) for line in found.lines),
+    ]
+
+
+def _pending(program: Program, due: PendingLine) -> Line:
+    words = wording.describe(program, due)
+    return Line(
+        sentence=words.sentence,
+        icon=words.icon,
+        tone=words.tone,
+        amount=wording.signed(program, due.amount),
+        balance=_balance(program, due),
+        day=program.local_date(due.occurred_at),
+        time=wording.clock_time(program, due.occurred_at),
+    )
+
+
+def _booked(program: Program, line: HistoryLine) -> Line:
+    entry = line.entry
+    words = wording.describe(program, entry, line.event)
+    return Line(
+        sentence=words.sentence,
+        icon=words.icon,
+        tone=words.tone,
+        amount=wording.signed(program, entry.amount),
+        balance=_balance(program, entry),
+        day=program.local_date(entry.occurred_at),
+        time=wording.clock_time(program, entry.occurred_at),
+        href=wording.href(entry.id),
+        badge=None
+        if entry.category == Category.REGULAR
+        else str(wording.CATEGORY_NAMES[entry.category]),
+        late=_("Recorded on %(day)s", day=day(program.local_date(entry.recorded_at)))
+        if entry.late
+        else None,
+        reversed=_("Taken back later")
+        if line.reversed_by and entry.amount > 0
+        else (_("Given back later") if line.reversed_by else None),
+    )
+
+
+def _balance(program: Program, entry: Any) -> str:
+    total = points(entry.balance_after, program)
+    if entry.category == Category.REGULAR:
+        return _("Balance %(points)s", points=total)
+    return _("Waiting %(points)s", points=total)
+
+
+def _days(lines: list[Line], today: date, after: str | None) -> list[Day]:
+    return [
+        Day(
+            title=wording.day_title(when, today),
+            lines=list(together),
+            goes_on=index == 0 and when.isoformat() == after,
+        )
+        for index, (when, together) in enumerate(groupby(lines, key=lambda line: line.day))
+    ]
+
+
+def _said(found: HistoryPage) -> str:
+    count = len(found.lines) + len(found.pending)
+    if not count:
+        return _("No movements")
+    if found.next_cursor:
+        return ngettext(
+            "%(num)d movement, and older ones", "%(num)d movements, and older ones", count
+        )
+    return ngettext("%(num)d movement", "%(num)d movements", count)
+
+
+def _csv_head() -> list[str]:
+    return [
+        _("Date"),
+        _("Time"),
+        _("What"),
+        _("Points"),
+        _("Balance after"),
+        _("Type"),
+        _("Which points"),
+        _("Store"),
+        _("Order"),
+        _("Order amount"),
+        _("Currency"),
+        _("Usable through"),
+        _("Recorded on"),
+        _("Reference"),
+        _("Takes back"),
+    ]
+
+
+def _csv_rows(chosen: Chosen, filters: Filters, at: datetime) -> Iterator[str]:
+    # The mark lets spreadsheets know that this is UTF-8.
+    yield "\ufeff" + _csv_line(_csv_head())
+    cursor: str | None = None
+    while not filters.wrong:
+        found = ledger.history(
+            db.session(),
+            account_id=chosen.account.id,
+            at=at,
+            limit=CSV_LINES,
+            cursor=cursor,
+            **filters.asked,
+        )
+        yield "".join(_csv_line(_csv_cells(chosen.program, line)) for line in found.lines)
+        cursor = found.next_cursor
+        if cursor is None:
+            return
+
+
+def _csv_cells(program: Program, line: HistoryLine) -> list[str]:
+    entry, event = line.entry, line.event
+    order = event.order
+    local = entry.occurred_at.astimezone(program.timezone)
+    return [
+        local.date().isoformat(),
+        local.strftime("%H:%M"),
+        _safe(wording.describe(program, entry, event).sentence),
+        plain(entry.amount, program.decimals),
+        plain(entry.balance_after, program.decimals),
+        _safe(str(wording.TYPE_NAMES[entry.type])),
+        _safe(str(wording.CATEGORY_NAMES[entry.category])),
+        _safe(event.store or ""),
+        _safe(order.number if order else ""),
+        plain(order.value, decimals_of(order.currency)) if order else "",
+        _safe(order.currency if order else ""),
+        program.last_day(entry.expires_at).isoformat() if entry.expires_at else "",
+        program.local_date(entry.recorded_at).isoformat(),
+        entry.id,
+        entry.reverses or "",
+    ]
+
+
+def _safe(text: str) -> str:
+    """Text that no spreadsheet takes for a formula."""
+    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
+
+
+def _csv_line(cells: list[str]) -> str:
+    line = StringIO()
+    csv.writer(line).writerow(cells)
+    return line.getvalue()
