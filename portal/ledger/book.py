@@ -230,6 +230,9 @@ class AccountBook:
         self._fetched: dict[str, LotKey | None] = {}
         self._fetched_all: set[str] = set()
         self._chunk = CHUNK
+        self._due_read = False
+        # When something not in ``lots`` is due next; first as the row has it.
+        self._due_elsewhere: datetime = self.row["next_due_at"]
 
     # -- what it knows
 
@@ -317,7 +320,7 @@ class AccountBook:
                 balance_after = row["promised"] - row["trigger_based"]
         row["lifetime"] += lifetime_delta
         row["taken_back"] += taken_back_delta
-        if abs(row["balance"]) > POINTS_MAX or row["lifetime"] > POINTS_MAX:
+        if max(abs(row["balance"]), row["promised"], row["lifetime"]) > POINTS_MAX:
             raise InvalidPoints("The account cannot hold that many points.", limit=POINTS_MAX)
         occurred_at = event.occurred_at
         last = row["last_occurred_at"]
@@ -406,6 +409,11 @@ class AccountBook:
         """Something will be due at ``when``."""
         self.row["next_due_at"] = min(self.row["next_due_at"], when)
 
+    def note_hold(self, held_until: datetime) -> None:
+        """A hold that this posting begins will end at ``held_until``."""
+        self._due_elsewhere = min(self._due_elsewhere, held_until)
+        self.note_due(held_until)
+
     def allocate(self, entry: EntryDraft, lot: LotState, debit: int, points: int) -> None:
         """Take ``points`` of ``lot`` for ``debit``; give them back when below zero."""
         lot.remaining -= points
@@ -475,17 +483,24 @@ class AccountBook:
     ) -> list[LotState]:
         """Return ``points`` of ``debit`` to their own lots, the last taken first.
 
-        Unpaid debt of the debit is cancelled before anything returns. Points
-        whose lot has died meanwhile live on until ``grace_expires_at``, and
-        those of another account (merged into this one) open a lot here.
+        What no lot paid yet comes first: its debt is cancelled, or, where a
+        merge moved it here, it is a credit that pays debts as any other.
+        Points whose lot has died meanwhile live on until ``grace_expires_at``,
+        and those of another account (merged into this one) open a lot here.
 
         Returns:
             the lots that hold the points now.
         """
-        if debit.account_id == self.id:
-            points -= self._cancel_debt(debit.sequence, points)
         when = entry.row["occurred_at"]
         restored = []
+        paid = sum(part.points for part in debit.parts)
+        unpaid = min(points, debit.points - debit.reversed - paid)
+        points -= unpaid
+        if unpaid and debit.account_id == self.id:
+            self._cancel_debt(debit.sequence, unpaid)
+        elif unpaid:
+            expires_at = grace_expires_at or NEVER
+            restored.append(self.open_lot(entry, unpaid, earned_at=when, expires_at=expires_at))
         for part in reversed(debit.parts):
             back = min(part.points, points)
             if not back:
@@ -512,15 +527,11 @@ class AccountBook:
         assert points == 0, "a debit cannot give back more than it took"
         return restored
 
-    def _cancel_debt(self, sequence: int, points: int) -> int:
-        for debt in self.debts:
-            if debt.entry_sequence == sequence:
-                cancelled = min(debt.remaining, points)
-                debt.remaining -= cancelled
-                debt.cancelled += cancelled
-                debt.dirty = True
-                return cancelled
-        return 0
+    def _cancel_debt(self, sequence: int, points: int) -> None:
+        debt = next(debt for debt in self.debts if debt.entry_sequence == sequence)
+        debt.remaining -= points
+        debt.cancelled += points
+        debt.dirty = True
 
     def cancel_all_debts(self) -> None:
         """Owe nothing more: the debt moves to the account this one merges into."""
@@ -600,15 +611,24 @@ class AccountBook:
     # -- settle first
 
     def settle(self, at: datetime) -> None:
-        """Book all that fell due by ``at``, in order, each dated when it fell due."""
+        """Book all that fell due by ``at``, in order, each dated when it fell due.
+
+        A posting settles before it begins and again before it writes. What the
+        database has that is due is read once: asked again, it would name holds
+        that were released in memory, and their points would return twice.
+        """
         if self.row["next_due_at"] > at:
             return
-        due = self.source.due(self.id, at)
-        self.row["next_due_at"] = due.after
-        self.know(due.lots)
+        holds: list[HoldState] = []
+        if self._due_elsewhere <= at and not self._due_read:
+            due = self.source.due(self.id, at)
+            self._due_read, self._due_elsewhere = True, due.after
+            self.know(due.lots)
+            holds = due.holds
+        self.row["next_due_at"] = self._due_elsewhere
         order = count()
         heap: list[tuple[datetime, int, int, LotState | HoldState | None]] = [
-            (hold.held_until, _RELEASE, next(order), hold) for hold in due.holds
+            (hold.held_until, _RELEASE, next(order), hold) for hold in holds
         ]
         if self.row["idle_expires_at"] <= at:
             heap.append((self.row["idle_expires_at"], _IDLE, next(order), None))

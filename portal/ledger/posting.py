@@ -15,9 +15,11 @@ from typing import Any
 from sqlalchemy import Connection, bindparam, insert, update
 from sqlalchemy.orm import Session
 
+from portal.errors import Misuse
 from portal.ledger.book import (
     POINTS_MAX,
     AccountBook,
+    DebitPart,
     DebitState,
     EventDraft,
     LotState,
@@ -31,6 +33,7 @@ from portal.ledger.errors import (
     AccountMerged,
     AccountNotFound,
     InvalidPoints,
+    ProgramsDiffer,
 )
 from portal.ledger.models import (
     NEVER,
@@ -142,7 +145,7 @@ class Posting:
         self.shelf = Shelf(session)
         self.events: list[EventDraft] = []
         self.redemptions: list[Row] = []
-        rows = _lock(session, sorted(set(account_ids)))
+        rows = lock(session, sorted(set(account_ids)))
         self.shelf.prepare(rows, at=at)
         self.books = {row["id"]: AccountBook(row, self.shelf) for row in rows}
         for book in self.books.values():
@@ -220,7 +223,9 @@ class Posting:
         new = spend.redemption
         if new is not None:
             if new.held_until is not None:
-                book.note_due(new.held_until)
+                if new.held_until <= self.at:
+                    raise Misuse(f"a hold that ends before it begins: {new.held_until}")
+                book.note_hold(new.held_until)
             self.redemptions.append(
                 {
                     "id": new.id,
@@ -246,6 +251,8 @@ class Posting:
         recipient = self.books[transfer.to_account_id]
         for book in (sender, recipient):
             require_open(book)
+        if sender.row["program_id"] != recipient.row["program_id"]:
+            raise ProgramsDiffer()
         require_unfrozen(sender)
         require_points(transfer.points)
         sender.require(transfer.points)
@@ -266,6 +273,16 @@ class Posting:
                 expires_at=min(lot.expires_at, idle),
                 origin=(sender.id, lot.number),
             )
+
+    def debit(self, account_id: str, sequence: int, points: int) -> DebitState:
+        """What a debit took, less what was given back, by what settling did to it too."""
+        debit = self.shelf.debit(account_id, sequence, points)
+        book = self.books[account_id]
+        for entry in book.entries:
+            for (number, of_debit), paid in entry.allocations.items():
+                if of_debit == sequence:
+                    debit.parts.append(DebitPart(book.lots[number], paid))
+        return debit
 
     def give_back(
         self,
@@ -430,7 +447,12 @@ def accounts_named(happenings: Iterable[Happening]) -> set[str]:
     return named
 
 
-def _lock(session: Session, ids: Sequence[str]) -> list[dict[str, Any]]:
+def lock(session: Session, ids: Sequence[str]) -> list[dict[str, Any]]:
+    """The rows of these accounts, locked until the transaction ends.
+
+    Raises:
+        AccountNotFound: one of them does not exist.
+    """
     connection = session.connection()
     if len(ids) == 1:
         found = connection.execute(_LOCK_ONE, {"id": ids[0]})

@@ -7,8 +7,10 @@ from typing import Any, Literal
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from portal.errors import Busy
 from portal.ledger.book import AccountBook
 from portal.ledger.errors import (
+    AccountMerged,
     AlreadyReversed,
     EntryNotFound,
     MoreThanRedeemed,
@@ -22,6 +24,7 @@ from portal.ledger.errors import (
 from portal.ledger.models import (
     NEVER,
     Account,
+    AccountStatus,
     Category,
     EntryType,
     Redemption,
@@ -30,6 +33,7 @@ from portal.ledger.models import (
 from portal.ledger.posting import (
     Happening,
     Posting,
+    lock,
     post,
     require_points,
 )
@@ -37,6 +41,7 @@ from portal.ledger.reading import (
     REVERSIBLE_CREDITS,
     REVERSIBLE_DEBITS,
     AnyRow,
+    Shelf,
     lineage,
 )
 from portal.ledger.values import (
@@ -202,6 +207,8 @@ def capture(session: Session, *, redemption_id: str, at: datetime) -> Redemption
         RedemptionNotFound: there is none by that id.
         RedemptionNotHeld: it was captured, voided or released before.
     """
+    # Whoever settles the account may be about to release it.
+    lock(session, [redemption(session, redemption_id).account_id])
     captured = session.connection().execute(_CAPTURE, {"of_id": redemption_id, "now": at})
     found = redemption(session, redemption_id)
     if captured.rowcount != 1:
@@ -230,12 +237,11 @@ def void(
         RedemptionNotHeld: it was captured, voided or released before.
     """
     found = redemption(session, redemption_id)
-    survivor = lineage_end(session, found.account_id)
-    posting = Posting(session, {found.account_id, survivor}, at=at)
+    posting, book = _on_lineage(session, found.account_id, at=at)
     found = redemption(session, redemption_id)
-    if found.status != RedemptionStatus.HELD or _status(found, at) != RedemptionStatus.HELD:
+    if _status(found, at) != RedemptionStatus.HELD:
         raise RedemptionNotHeld(status=_status(found, at))
-    _return(posting, found, found.points, facts, grace_expires_at, RedemptionStatus.VOIDED)
+    _return(posting, book, found, found.points, facts, grace_expires_at, RedemptionStatus.VOIDED)
     posting.write()
     return redemption(session, redemption_id)
 
@@ -261,15 +267,16 @@ def reverse_redemption(
         AlreadyReversed: nothing remains. MoreThanRedeemed: less remains.
     """
     found = redemption(session, redemption_id)
-    survivor = lineage_end(session, found.account_id)
-    posting = Posting(session, {found.account_id, survivor}, at=at)
+    posting, book = _on_lineage(session, found.account_id, at=at)
     found = redemption(session, redemption_id)
-    if found.status == RedemptionStatus.HELD and _status(found, at) == RedemptionStatus.HELD:
+    if _status(found, at) == RedemptionStatus.HELD:
         raise RedemptionHeld()
-    remaining = found.points - found.points_reversed
+    # A hold that is over gave its points back, even where only this posting booked that.
+    voided = _status(found, at) == RedemptionStatus.VOIDED
+    remaining = 0 if voided else found.points - found.points_reversed
     points = _part(points, remaining)
     status = RedemptionStatus.REVERSED if points == remaining else RedemptionStatus.PARTLY_REVERSED
-    public_id, restored = _return(posting, found, points, facts, grace_expires_at, status)
+    public_id, restored = _return(posting, book, found, points, facts, grace_expires_at, status)
     posting.write()
     return Reversal(
         id=public_id,
@@ -292,16 +299,15 @@ def _part(points: int | None, remaining: int) -> int:
 
 def _return(
     posting: Posting,
+    book: AccountBook,
     found: RedemptionView,
     points: int,
     facts: Facts,
     grace_expires_at: datetime | None,
     status: RedemptionStatus,
 ) -> tuple[str, tuple[Restored, ...]]:
-    home = posting.books[found.account_id]
-    book = posting.books[home.row["merged_into"] or home.id]
     _, sequence = _key(found.entry_id)
-    debit = posting.shelf.debit(found.account_id, sequence, found.points)
+    debit = posting.debit(found.account_id, sequence, found.points)
     before = [(part.lot, part.points) for part in debit.parts]
     event = posting.begin(facts)
     public_id, lots = posting.give_back(
@@ -353,18 +359,16 @@ def reverse(
         AlreadyReversed: nothing remains. MoreThanRedeemed: less remains.
     """
     home_id, sequence = _key(entry_id)
-    survivor = lineage_end(session, home_id)
-    posting = Posting(session, {home_id, survivor} if survivor else {home_id}, at=at)
-    entry = posting.shelf.entry(home_id, sequence)
+    entry = Shelf(session).entry(home_id, sequence)
     if entry is None:
         raise EntryNotFound()
+    posting, book = _on_lineage(session, home_id, at=at)
     remaining = abs(entry.amount) - posting.shelf.reversed(entry_id)
-    book = posting.books[survivor]
     book.row["lifetime_purchases"] -= purchase_value
     debits, credits = REVERSIBLE_DEBITS - {EntryType.REDEEM}, REVERSIBLE_CREDITS
     if entry.amount < 0 and entry.type in debits and entry.category == Category.REGULAR:
         part = _part(points, remaining)
-        debit = posting.shelf.debit(home_id, sequence, -entry.amount)
+        debit = posting.debit(home_id, sequence, -entry.amount)
         event = posting.begin(facts)
         posting.give_back(event, book, debit, part, grace_expires_at=grace_expires_at)
     elif entry.amount > 0 and entry.type in credits:
@@ -482,10 +486,12 @@ def release(
 
     Raises:
         NothingToRelease: none wait for it.
-        AccountNotFound: there is no such account.
+        AccountNotFound, AccountMerged.
     """
     posting = Posting(session, [account_id], at=at)
     book = posting.books[account_id]
+    if book.row["status"] == AccountStatus.MERGED:
+        raise AccountMerged(account=book.row["merged_into"])
     lots = [lot for lot in book.open_lots(Category.TRIGGER_BASED) if lot.trigger == trigger]
     if not lots:
         raise NothingToRelease(trigger=trigger)
@@ -545,6 +551,17 @@ def expire(session: Session, *, account_id: str, at: datetime) -> None:
         AccountNotFound: there is no such account.
     """
     Posting(session, [account_id], at=at).write()
+
+
+def _on_lineage(session: Session, account_id: str, *, at: datetime) -> tuple[Posting, AccountBook]:
+    """A posting on an account and on whoever holds now what it held."""
+    survivor = lineage_end(session, account_id)
+    posting = Posting(session, {account_id, survivor}, at=at)
+    book = posting.books[survivor]
+    if book.row["merged_into"] is not None:
+        # It was merged between the look and the lock.
+        raise Busy()
+    return posting, book
 
 
 def lineage_end(session: Session, account_id: str) -> str:
