@@ -32,9 +32,10 @@ from portal.programs.program import Program
 BATCH_MAX = 5_000
 """Purchases in one call; a file of more is recorded in several batches."""
 
+_COUNTED = {"preserve_rowcount": True}
 _INSERT_ORDER = {
-    "sqlite": sqlite.insert(Order).on_conflict_do_nothing(),
-    "postgresql": postgresql.insert(Order).on_conflict_do_nothing(),
+    "sqlite": sqlite.insert(Order).on_conflict_do_nothing().execution_options(**_COUNTED),
+    "postgresql": postgresql.insert(Order).on_conflict_do_nothing().execution_options(**_COUNTED),
 }
 _BY_RECEIPT = select(
     Order.store, Order.number, Order.id, Order.fingerprint, Order.customer_id

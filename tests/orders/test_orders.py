@@ -1,5 +1,6 @@
 """Purchases: recorded once, earning once, whatever the order they come in."""
 
+import threading
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,7 +10,7 @@ from hypothesis import strategies as st
 from sqlalchemy import event, func, select
 
 from portal import ledger, members, orders, orm, programs
-from portal.errors import Misuse
+from portal.errors import Busy, Misuse
 from portal.ledger.models import Entry
 from portal.ledger.verification import verify
 from portal.members.models import Customer, Enrolment
@@ -484,3 +485,45 @@ def test_whatever_the_batches_and_repeats_each_purchase_earns_once(databases, at
     finally:
         engine.dispose()
         databases.drop(url)
+
+
+def test_many_tills_telling_the_same_at_once_record_it_once(engine, session, apply, receipt, at):
+    program = apply(earning=[*CORNER["earning"], WELCOME])
+    batch = [
+        receipt(f"{number}", value=100, customer_external_id=f"C{number % 5}", till=f"{number}")
+        for number in range(20)
+    ]
+    barrier, told, failures = threading.Barrier(6), [], []
+
+    def tell(shift):
+        mine = batch[shift:] + batch[:shift]
+        barrier.wait()
+        try:
+            with orm.Session(engine) as own:
+                for _ in range(50):
+                    try:
+                        with orm.writing(own):
+                            told.extend(
+                                orders.record(
+                                    own, purchases=mine, program=program, actor="key:till", at=at
+                                )
+                            )
+                        return
+                    except Busy:
+                        continue
+                raise AssertionError("busy fifty times")
+        except Exception as error:  # noqa: BLE001 - told by the test itself
+            failures.append(error)
+
+    threads = [threading.Thread(target=tell, args=(3 * number,)) for number in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    recorded = [done for done in told if done.outcome is orders.Outcome.RECORDED]
+    assert len(told) == 120
+    assert sorted(int(done.purchase.number) for done in recorded) == list(range(20))
+    assert count(session, Customer) == 5
+    assert [account_of(session, program, f"C{number}").balance for number in range(5)] == [54] * 5
+    assert verify(session) == []
