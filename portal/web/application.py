@@ -70,17 +70,10 @@ def assemble(settings: Settings, *, root: Path) -> Flask:
 
     app.extensions["portal_cipher"] = Cipher(settings.pepper)
     member.register(app)
-    _register_api(app)
+    api.register(app)
     if settings.development:
         dev.register(app)
     return app
-
-
-def _register_api(app: Flask) -> None:
-    # It never reads a cookie, so nobody's browser can be made to call it.
-    csrf.exempt(api.blueprint)
-    limiter.exempt(api.blueprint)
-    app.register_blueprint(api.blueprint)
 
 
 def _configure(app: Flask, settings: Settings) -> None:

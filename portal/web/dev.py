@@ -1,20 +1,28 @@
-"""What only a developer's machine has: the messages that were sent, to be read."""
+"""What only a developer's machine has: messages to read, and no worker needed to send them."""
 
-from flask import Blueprint, Flask, Response, jsonify
+import atexit
+from typing import cast
 
-from portal import outbox
+from flask import Blueprint, Flask, Response, current_app, jsonify
+from sqlalchemy.orm import Session
+
+from portal import clock, outbox
 from portal.config import Settings
 from portal.errors import Misuse
+from portal.outbox import BackgroundDelivery
 from portal.web import rendering
 from portal.web.extensions import db
 from portal.web.policy import allow, anyone
 from portal.web.settings import cipher
 
+STOP_SECONDS = 2.0
+"""How long the end of the process waits for a message that is being sent."""
+
 blueprint = Blueprint("dev", __name__, url_prefix="/dev")
 
 
 def register(app: Flask) -> None:
-    """Add the pages.
+    """Add the pages, and deliver in this process from its first request on.
 
     Raises:
         Misuse: this is not a developer's machine.
@@ -23,6 +31,23 @@ def register(app: Flask) -> None:
     if not settings.development:
         raise Misuse("messages are shown in development only")
     app.register_blueprint(blueprint)
+    with app.app_context():
+        engine = db.engine
+    started = app.extensions["portal_delivery"] = BackgroundDelivery(
+        lambda: Session(engine, expire_on_commit=False),
+        senders=outbox.senders_for(settings),
+        cipher=app.extensions["portal_cipher"],
+        now=clock.now,
+    )
+    # Not before: a server forks its workers after it made the application, and
+    # a thread does not survive that.
+    app.before_request(started.start)
+    atexit.register(started.stop, STOP_SECONDS)
+
+
+def delivery() -> BackgroundDelivery:
+    """What delivers in this process."""
+    return cast(BackgroundDelivery, current_app.extensions["portal_delivery"])
 
 
 @blueprint.get("/messages")

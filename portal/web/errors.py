@@ -9,7 +9,6 @@ from typing import Any, Final
 
 import structlog
 from flask import Flask, Response, g, jsonify, redirect, request, url_for
-from flask_babel import gettext as _
 from flask_wtf.csrf import CSRFError
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
@@ -20,6 +19,7 @@ from portal.errors import Busy, InvalidInput, Kind, PortalError, Unauthenticated
 from portal.web import htmx, rendering
 from portal.web.auth import Nobody
 from portal.web.extensions import db
+from portal.web.locale import gettext as _
 
 STATUSES: Final = {
     Kind.INVALID: HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -127,7 +127,7 @@ def _http(error: HTTPException) -> Response | BaseResponse:
     status = error.code or 500
     if status < 400:
         # A redirect of the router's own, to the path with its slash.
-        return error.get_response()  # type: ignore[return-value]
+        return error.get_response()
     if isinstance(error, CSRFError):
         detail = _(
             "This page was open for too long. Go back, load it again, and send it once more."

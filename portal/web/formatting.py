@@ -6,10 +6,11 @@ from decimal import Decimal
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal, list_currencies
 from flask import Flask
-from flask_babel import get_locale, gettext, ngettext
+from flask_babel import get_locale
 
 from portal.programs import Program
 from portal.programs.money import decimals_of
+from portal.web.locale import gettext, ngettext
 
 _LONG_DAY = {"en": "d MMMM y"}
 """Where a language's own long form is not what we want: British order, without a comma."""

@@ -4,8 +4,6 @@ htmx-flask reads the request's headers. Its own ``make_response`` is not used:
 the ``reswap`` check refuses two of htmx's values, and nothing adds ``Vary``.
 """
 
-from typing import cast
-
 from flask import Flask, Response, make_response, redirect
 from htmx_flask import Htmx
 from htmx_flask import request as htmx_request
@@ -54,6 +52,6 @@ def into(response: Response, target: str, *, swap: str = "innerHTML") -> Respons
 
 
 def _vary(response: Response) -> Response:
-    if cast("str | None", response.mimetype) == "text/html":
+    if response.mimetype == "text/html":
         response.vary.add("HX-Request")
     return response

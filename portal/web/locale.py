@@ -1,7 +1,9 @@
 """In which language a page speaks: the member's own, else what the browser asks for."""
 
 from pathlib import Path
+from typing import Any
 
+import flask_babel
 from flask import Flask, current_app, request
 from flask_login import current_user
 
@@ -9,6 +11,16 @@ from portal.web.extensions import babel
 
 TRANSLATIONS = Path(__file__).resolve().parent.parent / "translations"
 SOURCE_LANGUAGE = "en"
+
+
+def gettext(text: str, **values: Any) -> str:
+    """``text`` in the language of this request, with ``values`` put in."""
+    return str(flask_babel.gettext(text, **values))
+
+
+def ngettext(one: str, other: str, number: int, **values: Any) -> str:
+    """``one`` or ``other`` as ``number`` asks, which is put in as ``num``."""
+    return str(flask_babel.ngettext(one, other, number, **values))
 
 
 def init_app(app: Flask) -> None:

@@ -74,9 +74,7 @@ def policy_of(view: Callable[..., Any]) -> Policy | None:
 
 def init_app(app: Flask) -> None:
     """Enforce the policies before every request."""
-    static = app.view_functions.get("static")
-    if static is not None:
-        static.policy = anyone  # type: ignore[attr-defined]
+    allow(anyone)(app.view_functions["static"])
     app.before_request(enforce)
 
 

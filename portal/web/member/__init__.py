@@ -1,16 +1,23 @@
 """The members' pages."""
 
-from importlib import import_module
-from importlib.util import find_spec
-
 from flask import Flask
 
+from portal.web.member import account, appearance, code, history, home, join, sign_in, welcome
 from portal.web.member.blueprint import blueprint
+
+__all__ = [
+    "account",
+    "appearance",
+    "code",
+    "history",
+    "home",
+    "join",
+    "register",
+    "sign_in",
+    "welcome",
+]
 
 
 def register(app: Flask) -> None:
-    """Add the members' pages to the application."""
-    for name in ("welcome", "sign_in", "join", "devices", "home", "history", "account"):
-        if find_spec(f"portal.web.member.{name}"):
-            import_module(f"portal.web.member.{name}")
+    """Add the members' pages to the application; importing them has put them on the blueprint."""
     app.register_blueprint(blueprint)

@@ -1,0 +1,76 @@
+"""The forms of coming in."""
+
+from collections.abc import Mapping, Sequence
+
+from flask_babel import lazy_gettext as _
+from flask_wtf import FlaskForm
+from wtforms import BooleanField, Field, HiddenField, StringField
+from wtforms.validators import InputRequired, Length
+
+from portal.errors import InvalidInput
+
+ADDRESS_LENGTH_MAX = 254
+
+
+class OnceForm(FlaskForm):  # type: ignore[misc]
+    """A form that carries an operation id, so that sending it twice does it once."""
+
+    operation = HiddenField()
+
+
+class SignInForm(OnceForm):
+    """One field for who you are."""
+
+    identifier = StringField(
+        _("Phone number or e-mail"),
+        [
+            InputRequired(_("Type your phone number or e-mail.")),
+            Length(max=ADDRESS_LENGTH_MAX, message=_("This is too long.")),
+        ],
+    )
+
+
+class CodeForm(FlaskForm):  # type: ignore[misc]
+    """The code that was sent."""
+
+    code = StringField(_("Code"), [InputRequired(_("Type the six digits we sent you."))])
+
+
+class JoinForm(OnceForm):
+    """Who joins, and that they accept the terms."""
+
+    first_name = StringField(_("First name"), [InputRequired(_("Type your first name."))])
+    last_name = StringField(_("Last name"))
+    identifier = StringField(
+        _("Phone number or e-mail"),
+        [
+            InputRequired(_("Type your phone number or e-mail.")),
+            Length(max=ADDRESS_LENGTH_MAX, message=_("This is too long.")),
+        ],
+        description=_("We send a code to it, and you sign in with it later."),
+    )
+    terms = BooleanField(_("I accept the terms"))
+
+
+def address(typed: str) -> tuple[str, str]:
+    """What was typed as (type, value): with an @ it is meant as an e-mail, else as a phone."""
+    return ("email", typed) if "@" in typed else ("mobile", typed)
+
+
+def show_errors(form: FlaskForm, error: InvalidInput, *, names: Mapping[str, str]) -> None:
+    """Put what a service said about its input beside the fields of the form.
+
+    Args:
+        names: which field of the form stands for a name of the service's,
+            where they differ.
+    """
+    for name, sentences in error.fields.items():
+        field: Field | None = form._fields.get(names.get(name, name))
+        if field is None:
+            form.form_errors.extend(sentences)
+        else:
+            field.errors = [*_as_list(field.errors), *sentences]
+
+
+def _as_list(errors: Sequence[str]) -> list[str]:
+    return list(errors)
