@@ -16,7 +16,7 @@ from portal.ledger.errors import (
     AccountStatusConflict,
 )
 from portal.ledger.models import NEVER, Account, AccountStatus
-from portal.ledger.posting import Posting
+from portal.ledger.posting import Posting, refuse_holds
 from portal.ledger.reading import ACCOUNT, view
 from portal.ledger.values import AccountView
 from portal.orm import new_id
@@ -165,6 +165,7 @@ def close(session: Session, *, account_id: str, at: datetime) -> AccountView:
     """Close an account: history stays, and it can be reopened.
 
     Raises:
+        HoldsOpen: in-flight holds must be settled first.
         AccountNotFound, AccountMerged; AccountStatusConflict: closed already.
     """
     return _change(
@@ -215,6 +216,8 @@ def _change(
     _refuse_merged(row["status"], row["merged_into"])
     if row["status"] not in allowed:
         raise AccountStatusConflict(status=row["status"])
+    if status == AccountStatus.CLOSED:
+        refuse_holds(session, account_id, at=at)
     row["status"] = status.value
     try:
         with session.begin_nested():

@@ -2,27 +2,18 @@
 
 from datetime import datetime
 
-from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from portal.ledger.book import AccountBook, EventDraft
-from portal.ledger.errors import HoldsOpen, ProgramsDiffer, SameAccount
+from portal.ledger.errors import ProgramsDiffer, SameAccount
 from portal.ledger.models import (
     NEVER,
     AccountStatus,
     Category,
     EntryType,
-    Redemption,
-    RedemptionStatus,
 )
-from portal.ledger.posting import Posting, require_open
+from portal.ledger.posting import Posting, refuse_holds, require_open
 from portal.ledger.values import Facts, Posted
-
-_HOLDS = select(Redemption.id).where(
-    Redemption.account_id == bindparam("account_id"),
-    Redemption.status == RedemptionStatus.HELD.value,
-    Redemption.held_until > bindparam("at"),
-)
 
 
 def merge(
@@ -48,9 +39,7 @@ def merge(
     if source.row["status"] != AccountStatus.CLOSED:
         require_open(source)
     require_open(target)
-    holds = session.connection().execute(_HOLDS, {"account_id": source_id, "at": at})
-    if in_flight := list(holds.scalars()):
-        raise HoldsOpen(redemptions=in_flight)
+    refuse_holds(session, source_id, at=at)
     event = posting.begin(facts)
     for category in Category:
         _move(event, source, target, category)
@@ -64,7 +53,8 @@ def _move(event: EventDraft, source: AccountBook, target: AccountBook, category:
     points = source.balance if regular else sum(lot.remaining for lot in lots)
     lifetime = source.row["lifetime"] if regular else 0
     taken_back = source.row["taken_back"] if regular else 0
-    if not points and not lifetime:
+    # The regular pair is always written, so that the merge itself is in both chains.
+    if not points and not regular:
         return
     out = source.add_entry(
         event,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, update
+from sqlalchemy import Connection, bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal.errors import Misuse
@@ -32,6 +32,7 @@ from portal.ledger.errors import (
     AccountFrozen,
     AccountMerged,
     AccountNotFound,
+    HoldsOpen,
     InvalidPoints,
     ProgramsDiffer,
 )
@@ -123,6 +124,11 @@ _UPDATE_ACCOUNT = (
     update(Account)
     .where(Account.id == bindparam("of_id"))
     .values({name: bindparam(name) for name in _FIGURES})
+)
+_HOLDS = select(Redemption.id).where(
+    Redemption.account_id == bindparam("account_id"),
+    Redemption.status == RedemptionStatus.HELD.value,
+    Redemption.held_until > bindparam("at"),
 )
 _UPDATE_REDEMPTION = (
     update(Redemption)
@@ -221,6 +227,8 @@ class Posting:
         if spend.type == EntryType.REDEEM:
             be_active(book, event, spend.idle_expires_at)
         new = spend.redemption
+        if spend.type == EntryType.REDEEM and new is None:
+            raise Misuse("a redemption without the row that tells of it")
         if new is not None:
             if new.held_until is not None:
                 if new.held_until <= self.at:
@@ -281,7 +289,11 @@ class Posting:
         for entry in book.entries:
             for (number, of_debit), paid in entry.allocations.items():
                 if of_debit == sequence:
-                    debit.parts.append(DebitPart(book.lots[number], paid))
+                    known = [part for part in debit.parts if part.lot.number == number]
+                    if not known:
+                        known = [DebitPart(book.lots[number], 0)]
+                        debit.parts += known
+                    known[0].points += paid
         return debit
 
     def give_back(
@@ -536,6 +548,17 @@ def require_unfrozen(book: AccountBook) -> None:
     """
     if book.row["status"] == AccountStatus.FROZEN:
         raise AccountFrozen(account=book.id)
+
+
+def refuse_holds(session: Session, account_id: str, *, at: datetime) -> None:
+    """Refuse what must not happen while redemptions of a locked account are on hold.
+
+    Raises:
+        HoldsOpen: with their ids.
+    """
+    found = session.connection().execute(_HOLDS, {"account_id": account_id, "at": at})
+    if in_flight := list(found.scalars()):
+        raise HoldsOpen(redemptions=in_flight)
 
 
 def be_active(book: AccountBook, event: EventDraft, idle_expires_at: datetime | None) -> None:

@@ -404,6 +404,7 @@ def _take_back(
         for lot in book.lots.values()
         if lot.new and (lot.origin_account_id, lot.origin_number) in numbers
     ]
+    own.sort(key=lambda lot: lot.key)
     for lot in own:
         if lot.category == Category.REGULAR or not lot.remaining or not points:
             continue

@@ -10,12 +10,11 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any
 
-from sqlalchemy import Table, func, select
-from sqlalchemy.orm import Session
+from sqlalchemy import Table, exists, func, select
+from sqlalchemy.orm import Session, aliased
 
 from portal.ledger import chain
 from portal.ledger.models import (
-    NEVER,
     Account,
     AccountStatus,
     Allocation,
@@ -92,6 +91,7 @@ def verify(session: Session, *, progress: Progress | None = None) -> list[Differ
         if progress is not None and done % 500 == 0:
             progress(done, total)
     differences.extend(_events(session))
+    differences.extend(_moves(session))
     for name, stream in streams.items():
         differences.extend(
             Difference(account_id=lost, where=name, found="present", expected="no such account")
@@ -155,7 +155,7 @@ def _events(session: Session) -> Iterator[Difference]:
             )
         if row["detail_digest"] is None and row["detail_of"] is None:
             continue
-        if row["detail_of"] is not None and row["erased_at"] is not None:
+        if row["erased_at"] is not None and row["note"] is None and row["event_metadata"] is None:
             continue
         told = row["detail_of"] is not None and chain.detail_digest(
             salt=bytes(row["salt"]), note=row["note"], metadata=row["event_metadata"]
@@ -164,6 +164,37 @@ def _events(session: Session) -> Iterator[Difference]:
             yield Difference(
                 account_id=row["id"], where="note", found="edited", expected="its own digest"
             )
+
+
+def _moves(session: Session) -> Iterator[Difference]:
+    """Transfers and merges that do not sum to zero, and merges that name another survivor."""
+    connection = session.connection()
+    uneven = (
+        select(Entry.event_id, Entry.category, func.sum(Entry.amount).label("total"))
+        .where(Entry.type.in_([EntryType.TRANSFER.value, EntryType.MERGE.value]))
+        .group_by(Entry.event_id, Entry.category)
+        .having(func.sum(Entry.amount) != 0)
+    )
+    for row in connection.execute(uneven):
+        yield Difference(
+            account_id=row.event_id,
+            where=f"the sum of a move, {row.category}",
+            found=str(row.total),
+            expected="0",
+        )
+    out, into = aliased(Entry), aliased(Entry)
+    met = exists().where(
+        out.account_id == Account.id,
+        out.type == EntryType.MERGE.value,
+        out.event_id == into.event_id,
+        into.account_id == Account.merged_into,
+    )
+    for account_id in connection.execute(
+        select(Account.id).where(Account.merged_into.is_not(None), ~met)
+    ).scalars():
+        yield Difference(
+            account_id=account_id, where="merged_into", found="another", expected="the survivor"
+        )
 
 
 class _Stream:
@@ -242,6 +273,7 @@ class _AccountAudit:
         previous = chain.genesis(self.account["id"])
         for number, entry in enumerate(entries, start=1):
             self.expect("sequence", entry["sequence"], number)
+            self.expect(f"hash_version of entry {number}", entry["hash_version"], chain.VERSION)
             computed = chain.entry_hash(
                 previous,
                 entry=entry,
@@ -329,6 +361,8 @@ class _AccountAudit:
                 -entry["amount"],
             )
             if debt is not None:
+                if debt["owed"] < 1:
+                    self.expect(f"owed of entry {sequence}", debt["owed"], "above zero")
                 self.expect(
                     f"debt of entry {sequence}",
                     debt["remaining"],
@@ -389,7 +423,8 @@ class _AccountAudit:
             for redemption in redemptions
             if redemption["status"] == RedemptionStatus.HELD
         ]
-        if account["next_due_at"] > min(due, default=NEVER):
+        due.append(account["idle_expires_at"])
+        if account["next_due_at"] > min(due):
             self.expect("next_due_at", account["next_due_at"], min(due))
         if account["status"] == AccountStatus.MERGED:
             self.expect("balance of a merged account", account["balance"], 0)
@@ -397,10 +432,21 @@ class _AccountAudit:
 
     def _redemptions(self, entries: list[Row], redemptions: list[Row]) -> None:
         by_sequence = {entry["sequence"]: entry for entry in entries}
+        redeemed = {entry["sequence"] for entry in entries if entry["type"] == EntryType.REDEEM}
+        if len(redemptions) != len(redeemed):
+            self.expect("redemptions", len(redemptions), len(redeemed))
         for redemption in redemptions:
             name = redemption["id"]
             entry = by_sequence.get(redemption["entry_sequence"])
-            self.expect(f"points of {name}", redemption["points"], -entry["amount"] if entry else 0)
+            if entry is None:
+                self.expect(f"entry of {name}", "missing", "a redeem entry")
+                continue
+            self.expect(f"type of {name}", entry["type"], EntryType.REDEEM)
+            self.expect(f"points of {name}", redemption["points"], -entry["amount"])
+            self.expect(f"event of {name}", redemption["event_id"], entry["event_id"])
+            self.expect(f"created_at of {name}", redemption["created_at"], entry["recorded_at"])
+            held = redemption["status"] == RedemptionStatus.HELD
+            self.expect(f"held_until of {name}", redemption["held_until"] is not None, held)
             public_id = entry_id(redemption["account_id"], redemption["entry_sequence"])
             returned = self.reversals.get(public_id, 0)
             self.expect(f"points_reversed of {name}", redemption["points_reversed"], returned)
