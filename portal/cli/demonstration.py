@@ -102,7 +102,7 @@ def _told(url: str, key: str) -> list[str]:
     )
     return [
         "",
-        f"Sign in as a member at {url}/ with one of these numbers:",
+        f"Sign in as a member at {url}/sign-in with one of these numbers:",
         *(
             f"  {_spoken(person.mobile):<19}{person.name:<17}{person.shows}"
             for person in demo.PEOPLE
