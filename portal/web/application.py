@@ -1,8 +1,10 @@
 """The application, put together from its parts in the order they need."""
 
+import hmac
 from pathlib import Path
 
-from flask import Flask
+from flask import Flask, request
+from werkzeug.exceptions import BadRequest
 from werkzeug.middleware.proxy_fix import ProxyFix
 
 from portal.config import Settings
@@ -21,6 +23,7 @@ from portal.web import (
     member,
     policy,
     rendering,
+    statics,
 )
 from portal.web.extensions import csrf, database_config, db, limiter, migrate
 
@@ -53,6 +56,7 @@ def assemble(settings: Settings, *, root: Path) -> Flask:
         )
 
     # The first registered answers last: headers see what all others did.
+    statics.init_app(app, production=not settings.development)
     headers.init_app(app, production=not settings.development)
     logs.init_app(app)
     db.init_app(app)
@@ -66,6 +70,7 @@ def assemble(settings: Settings, *, root: Path) -> Flask:
     rendering.init_app(app)
     formatting.init_app(app)
     errors.init_app(app)
+    app.before_request(_refuse_nul)
     policy.init_app(app)
 
     app.extensions["portal_cipher"] = Cipher(settings.pepper)
@@ -76,11 +81,21 @@ def assemble(settings: Settings, *, root: Path) -> Flask:
     return app
 
 
+def _refuse_nul() -> None:
+    # No name, address or id holds one, and PostgreSQL cannot even look for it.
+    said = [request.path, *request.args.values()]
+    if request.mimetype in ("application/x-www-form-urlencoded", "multipart/form-data"):
+        said += request.form.values()
+    if any("\0" in text for text in said):
+        raise BadRequest()
+
+
 def _configure(app: Flask, settings: Settings) -> None:
     secure = not settings.development
     app.config.update(
         PORTAL=settings,
-        SECRET_KEY=settings.secret_key.get_secret_value(),
+        # A key of its own: what is signed in a cookie says nothing about codes.
+        SECRET_KEY=hmac.digest(settings.pepper, b"portal/web/cookies/1", "sha256"),
         MAX_CONTENT_LENGTH=BODY_BYTES_MAX,
         MAX_FORM_MEMORY_SIZE=BODY_BYTES_MAX,
         MAX_FORM_PARTS=FORM_PARTS_MAX,

@@ -6,6 +6,7 @@ fragment when htmx asked. The tree of errors knows no HTTP; the table here does.
 
 from http import HTTPStatus
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import structlog
 from flask import Flask, Response, g, jsonify, redirect, request, url_for
@@ -16,7 +17,7 @@ from werkzeug.exceptions import HTTPException
 from werkzeug.wrappers import Response as BaseResponse
 
 from portal.errors import Busy, InvalidInput, Kind, PortalError, Unauthenticated
-from portal.web import htmx, rendering
+from portal.web import htmx, paths, rendering
 from portal.web.auth import Nobody
 from portal.web.extensions import db
 from portal.web.locale import gettext as _
@@ -107,7 +108,8 @@ def _refused(error: PortalError) -> Response | BaseResponse:
     if isinstance(error, Unauthenticated) and request.path != "/metrics":
         return _to_sign_in()
     status = status_of(error)
-    response = _page(status, error.detail)
+    # A sentence of the services is in the catalogue of texts like any other.
+    response = _page(status, _(error.detail))
     if "retry_after_seconds" in error.facts:
         response.headers["Retry-After"] = str(error.facts["retry_after_seconds"])
     return response
@@ -118,7 +120,8 @@ def _to_sign_in() -> BaseResponse:
     wanted = request.full_path.rstrip("?") if request.method in ("GET", "HEAD") else None
     if htmx.wants_fragment():
         response = Response(status=HTTPStatus.UNAUTHORIZED)
-        response.headers["HX-Redirect"] = url_for("member.sign_in")
+        shown = urlsplit(request.headers.get("HX-Current-URL", "")).path
+        response.headers["HX-Redirect"] = url_for("member.sign_in", next=paths.local(shown))
         return response
     return redirect(url_for("member.sign_in", next=wanted), HTTPStatus.SEE_OTHER)
 
@@ -154,7 +157,8 @@ def _database(error: DBAPIError | PoolTimeout) -> Response | BaseResponse:
     gone = isinstance(error, PoolTimeout | OperationalError | InterfaceError)
     if not gone and not (isinstance(error, DBAPIError) and error.connection_invalidated):
         return _broken(error)
-    _log.error("database.unavailable", error=type(error).__name__, exc_info=error)
+    reason = str(error.orig if isinstance(error, DBAPIError) else error).partition("\n")[0]
+    _log.error("database.unavailable", error=type(error).__name__, reason=reason)
     busy = Busy()
     if _wants_problem():
         return problem(busy)

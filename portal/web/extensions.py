@@ -63,10 +63,11 @@ def database_config(url: str, *, pool_size: int, hide_parameters: bool) -> dict[
         # A relative path means the folder the portal runs in, as it does for
         # the commands; Flask-SQLAlchemy would look inside instance/.
         parsed = parsed.set(database=str(Path(str(parsed.database)).resolve()))
+    options = orm.engine_options(url, pool_size=pool_size)
+    if "pool_size" in options:
+        # Someone who waits longer for a connection than for a lock is told to try again.
+        options.setdefault("pool_timeout", orm.LOCK_WAIT_SECONDS)
     return {
         "SQLALCHEMY_DATABASE_URI": parsed,
-        "SQLALCHEMY_ENGINE_OPTIONS": {
-            **orm.engine_options(url, pool_size=pool_size),
-            "hide_parameters": hide_parameters,
-        },
+        "SQLALCHEMY_ENGINE_OPTIONS": options | {"hide_parameters": hide_parameters},
     }

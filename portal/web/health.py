@@ -1,8 +1,8 @@
 """Is it alive, is it ready, and how is it doing: for those who run it.
 
 Metrics are counted in this process. With several workers set
-``PROMETHEUS_MULTIPROC_DIR`` to an empty folder before they start (``portal
-serve`` does), and every worker answers for all of them.
+``PROMETHEUS_MULTIPROC_DIR`` to an empty folder before they start, and every
+worker answers for all of them.
 """
 
 import hmac

@@ -46,8 +46,9 @@ def at_address(response: Response | str, location: str) -> Response:
 
 def into(response: Response, target: str, *, swap: str = "innerHTML") -> Response:
     """Put this fragment into ``target`` (a CSS selector), wherever it was asked for."""
-    response.headers["HX-Retarget"] = target
-    response.headers["HX-Reswap"] = swap
+    if wants_fragment():
+        response.headers["HX-Retarget"] = target
+        response.headers["HX-Reswap"] = swap
     return response
 
 

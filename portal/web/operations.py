@@ -16,7 +16,8 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from portal import ledger
-from portal.errors import InvalidInput
+from portal.errors import Conflict, InvalidInput
+from portal.ledger.errors import AnswerForgotten, KeyReused
 from portal.web.settings import cipher, pepper
 
 _ID_BYTES = 16
@@ -29,6 +30,13 @@ class UnknownOperation(InvalidInput):
 
     code = "unknown_operation"
     sentence = "This page is out of date. Load it again and send it once more."
+
+
+class AlreadySent(Conflict):
+    """The form was sent before, saying something else."""
+
+    code = "already_sent"
+    sentence = "This was sent already. Load the page again to do something else."
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +61,7 @@ def once(
     who: str,
     content: Mapping[str, str],
     at: datetime,
+    may_change: bool = False,
 ) -> Done:
     """Do ``act``, or give the result that it had when this form was sent before.
 
@@ -65,17 +74,23 @@ def once(
         operation: what the form carried.
         who: whose form it is, e.g. ``member:cus_…``; another's id does nothing.
         content: what the form says. The same id with other content is refused.
+        may_change: whether someone may go back, change what the form says and
+            send it again; then each content is an operation of its own.
 
     Raises:
         UnknownOperation: the id is not one of ours.
-        KeyReused: the form was sent before, saying something else.
+        AlreadySent: the form was sent before, saying something else, or long ago.
         RequestInFlight: the first one is still running after five seconds.
     """
     number, _, mark = operation.partition(".")
     if not number or not hmac.compare_digest(mark.encode(), _mark(number).encode()):
         raise UnknownOperation(field="operation")
     fingerprint = hashlib.sha256(json.dumps(dict(content), sort_keys=True).encode()).digest()
-    claim = ledger.claim(session, client=f"web:{who}", key=number, fingerprint=fingerprint, at=at)
+    key = f"{number}:{fingerprint.hex()}" if may_change else number
+    try:
+        claim = ledger.claim(session, client=f"web:{who}", key=key, fingerprint=fingerprint, at=at)
+    except (KeyReused, AnswerForgotten) as error:
+        raise AlreadySent() from error
     if claim.answer is not None:
         kept = cipher().open(claim.answer.body, name=claim.id)
         return Done(kept.decode(), repeated=True)

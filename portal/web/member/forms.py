@@ -1,13 +1,17 @@
 """The forms of coming in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, HiddenField, StringField
 from wtforms.validators import InputRequired, Length
 
+from portal import outbox
+from portal.access.entering import CHANNELS
 from portal.errors import InvalidInput
+from portal.web.locale import gettext
+from portal.web.settings import settings
 
 ADDRESS_LENGTH_MAX = 254
 
@@ -57,6 +61,27 @@ def address(typed: str) -> tuple[str, str]:
     return ("email", typed) if "@" in typed else ("mobile", typed)
 
 
+def name_channels(form: SignInForm | JoinForm) -> None:
+    """Ask only for what a code can be sent to."""
+    can = outbox.channels(settings())
+    if "sms" not in can:
+        form.identifier.label.text = gettext("E-mail")
+    elif "email" not in can:
+        form.identifier.label.text = gettext("Phone number")
+
+
+def reachable(form: SignInForm | JoinForm, kind: str) -> bool:
+    """Whether a code can be sent to this kind of address; if not, the form says so."""
+    if CHANNELS[kind] in outbox.channels(settings()):
+        return True
+    if kind == "mobile":
+        sentence = gettext("Type an e-mail address: we cannot send text messages.")
+    else:
+        sentence = gettext("Type a phone number: we cannot send e-mail.")
+    form.identifier.errors = [sentence]
+    return False
+
+
 def show_errors(form: FlaskForm, error: InvalidInput, *, names: Mapping[str, str]) -> None:
     """Put what a service said about its input beside the fields of the form.
 
@@ -67,10 +92,6 @@ def show_errors(form: FlaskForm, error: InvalidInput, *, names: Mapping[str, str
     for name, sentences in error.fields.items():
         field: Field | None = form._fields.get(names.get(name, name))
         if field is None:
-            form.form_errors.extend(sentences)
+            form.form_errors.extend(gettext(sentence) for sentence in sentences)
         else:
-            field.errors = [*_as_list(field.errors), *sentences]
-
-
-def _as_list(errors: Sequence[str]) -> list[str]:
-    return list(errors)
+            field.errors = [*field.errors, *(gettext(sentence) for sentence in sentences)]

@@ -14,7 +14,7 @@ from portal.web.extensions import db, limiter
 from portal.web.locale import gettext as _
 from portal.web.member import messages
 from portal.web.member.blueprint import blueprint
-from portal.web.member.forms import JoinForm, address, show_errors
+from portal.web.member.forms import JoinForm, address, name_channels, reachable, show_errors
 from portal.web.member.sign_in import ASKED_PER_ADDRESS, wait_for_code, wait_sentence
 from portal.web.policy import allow, anyone
 from portal.web.settings import cipher, pepper, settings
@@ -51,6 +51,8 @@ def begin_to_join(program_id: str) -> BaseResponse:
         return _ask(form, program, status=422)
     at = clock.now()
     kind, value = address(form.identifier.data or "")
+    if not reachable(form, kind):
+        return _ask(form, program, status=422)
 
     def begin(session: Session) -> str:
         begun = joining.begin(
@@ -84,6 +86,7 @@ def begin_to_join(program_id: str) -> BaseResponse:
                     "last name": form.last_name.data or "",
                 },
                 at=at,
+                may_change=True,
             )
     except InvalidInput as error:
         show_errors(form, error, names={kind: "identifier"})
@@ -103,6 +106,7 @@ def _joinable(program_id: str) -> Program:
 
 def _ask(form: JoinForm, program: Program, *, status: int = 200) -> Response:
     form.operation.data = operations.new_id()
+    name_channels(form)
     response = rendering.page(
         "member/join.html", "member/_join.html", status=status, form=form, program=program
     )

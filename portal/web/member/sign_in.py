@@ -1,5 +1,6 @@
 """Sign-in: who are you, and then the code (:mod:`portal.web.member.code`)."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from flask import Response, flash, request, session, url_for
@@ -8,7 +9,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from portal import clock, orm
-from portal.access import entering, sessions
+from portal.access import SessionNotFound, entering, sessions
 from portal.access import sign_in as entry
 from portal.errors import InvalidInput, TooMany
 from portal.web import auth, htmx, operations, paths, rendering
@@ -16,7 +17,7 @@ from portal.web.extensions import db, limiter
 from portal.web.locale import gettext as _
 from portal.web.member import messages
 from portal.web.member.blueprint import blueprint
-from portal.web.member.forms import SignInForm, address, show_errors
+from portal.web.member.forms import SignInForm, address, name_channels, reachable, show_errors
 from portal.web.member.welcome import HOME
 from portal.web.policy import allow, anyone
 from portal.web.settings import cipher, pepper, settings
@@ -49,6 +50,8 @@ def send_code() -> BaseResponse:
         return _ask(form, status=422)
     at = clock.now()
     kind, value = address(form.identifier.data or "")
+    if not reachable(form, kind):
+        return _ask(form, status=422)
 
     def begin(session: Session) -> str:
         begun = entry.begin(
@@ -72,6 +75,7 @@ def send_code() -> BaseResponse:
                 who="nobody",
                 content={"sign in": value},
                 at=at,
+                may_change=True,
             )
     except InvalidInput as error:
         show_errors(form, error, names={kind: "identifier"})
@@ -109,8 +113,7 @@ def let_in(welcome: entry.Welcome, *, at: datetime) -> str:
     wanted = paths.local(session.get(NEXT))
     before = current_user
     if before.is_authenticated:
-        with orm.writing(db.session()) as unit:
-            sessions.end(unit, session_id=before.session_id, customer_id=before.customer_id, at=at)
+        _end(before, at)
     session.clear()
     auth.take_cookie(PENDING_COOKIE)
     auth.take_cookie("program")
@@ -124,18 +127,22 @@ def sign_out() -> BaseResponse:
     """End this session, here and in the database."""
     who = current_user
     if who.is_authenticated:
-        with orm.writing(db.session()) as unit:
-            sessions.end(
-                unit, session_id=who.session_id, customer_id=who.customer_id, at=clock.now()
-            )
+        _end(who, clock.now())
     session.clear()
     auth.signed_out()
     flash(_("You are signed out."), "success")
     return htmx.go(url_for("member.sign_in"))
 
 
+def _end(who: auth.Member, at: datetime) -> None:
+    # Ended meanwhile, from another device: all the better.
+    with suppress(SessionNotFound), orm.writing(db.session()) as unit:
+        sessions.end(unit, session_id=who.session_id, customer_id=who.customer_id, at=at)
+
+
 def _ask(form: SignInForm, *, status: int = 200) -> Response:
     form.operation.data = operations.new_id()
+    name_channels(form)
     response = rendering.page(
         "member/sign_in.html", "member/_sign_in.html", status=status, form=form
     )
