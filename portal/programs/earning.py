@@ -8,8 +8,6 @@ up by name in :data:`KINDS`, so that a new one joins without touching others.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
-from decimal import Decimal
-from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from portal.programs import calendar
@@ -122,15 +120,16 @@ def earned(program: "Program", purchase: Bought, *, tier: "Tier | None" = None) 
     The spend rule that gives most applies, a tie going to the one that stands
     first in the file; a tier multiplies it before the one rounding.
     """
-    multiplier = tier.multiplier if tier else Decimal(1)
     best: SpendRule | None = None
-    most = Fraction(0)
+    # The exact gain so far, as a fraction of whole numbers.
+    most, share = 0, 1
     for rule in program.earning:
         if isinstance(rule, SpendRule) and rule.currency == purchase.currency:
-            exact = Fraction(_base(rule, purchase) * rule.points, rule.per)
-            if exact > most:
-                best, most = rule, exact
-    points = int(most * Fraction(multiplier))
+            gain = _base(rule, purchase) * rule.points
+            if gain * share > most * rule.per:
+                best, most, share = rule, gain, rule.per
+    times, of = tier.multiplier.as_integer_ratio() if tier else (1, 1)
+    points = most * times // (share * of)
     if best is None or points <= 0:
         return Earned(
             points=0,
@@ -139,13 +138,13 @@ def earned(program: "Program", purchase: Bought, *, tier: "Tier | None" = None) 
             expires_at=None,
             _explain=lambda: _why_nothing(program, purchase, best),
         )
-    rule = best
+    applied = best
     return Earned(
         points=points,
-        rule_id=rule.id,
-        available_from=_available_from(program, rule, purchase.placed_at),
+        rule_id=applied.id,
+        available_from=_available_from(program, applied, purchase.placed_at),
         expires_at=program.expires_at(purchase.placed_at),
-        _explain=lambda: _why(program, rule, purchase, tier, int(most), points),
+        _explain=lambda: _why(program, applied, purchase, tier, most // share, points),
     )
 
 
