@@ -98,7 +98,7 @@ def _course(count: int) -> Any:
     # One look into the index for each instant, and the few late entries: built
     # once for each number of instants, not for each call.
     of_account = (Entry.account_id == bindparam("account_id"), Entry.category == _REGULAR)
-    looks = [
+    looks: list[Any] = [
         select(
             literal_column(str(index)).label("index"),
             Entry.sequence,
@@ -116,7 +116,7 @@ def _course(count: int) -> Any:
         .select()
         for index in range(count)
     ]
-    late = select(
+    late: Any = select(
         literal_column("-1").label("index"),
         Entry.sequence,
         Entry.amount,

@@ -7,6 +7,7 @@ the contrast that WCAG 2.2 asks of small text, 4.5 to 1, with a little to spare.
 """
 
 from collections.abc import Iterable
+from colorsys import hls_to_rgb, rgb_to_hls
 from dataclasses import dataclass
 
 Colour = tuple[int, int, int]
@@ -66,13 +67,20 @@ def mix(colour: Colour, towards: Colour, share: float) -> Colour:
 
 
 def readable(colour: Colour, grounds: Iterable[Colour], *, towards: Colour) -> Colour:
-    """The nearest colour on the way ``towards`` that can be read on all ``grounds``."""
+    """The nearest colour of the same hue, ``towards`` black or white, that can be read on all."""
     grounds = tuple(grounds)
+    hue, lightness, saturation = rgb_to_hls(*(part / 255 for part in colour))
+    goal = 1.0 if towards == WHITE else 0.0
     for step in range(101):
-        moved = mix(colour, towards, step / 100)
+        moved = _colour(hls_to_rgb(hue, lightness + (goal - lightness) * step / 100, saturation))
         if all(contrast(moved, ground) >= CONTRAST_MIN for ground in grounds):
             return moved
     return towards
+
+
+def _colour(shares: tuple[float, float, float]) -> Colour:
+    red, green, blue = (round(share * 255) for share in shares)
+    return red, green, blue
 
 
 def light(accent: Colour) -> Palette:

@@ -37,11 +37,22 @@
     if (event.detail.failed) say(root.dataset.failed || "");
   });
 
+  // What was focused and is replaced: its successor takes over, or the first thing that came.
+  let replaced = false;
+  document.addEventListener("htmx:beforeSwap", (event) => {
+    replaced = event.detail.target.contains(document.activeElement);
+  });
+
   // After a swap: whoever says something says it; whoever asked for the focus gets it.
   document.addEventListener("htmx:afterSettle", (event) => {
     const fresh = event.detail.elt;
     if (!fresh || !fresh.querySelector) return;
-    focusIn(fresh);
+    if (!focusIn(fresh) && replaced && !fresh.contains(document.activeElement)) {
+      const first = fresh.querySelector("summary, a[href], button") || fresh;
+      first.focus({ preventScroll: true });
+    }
+    replaced = false;
+    if (fresh.dataset.csv) document.getElementById("csv")?.setAttribute("href", fresh.dataset.csv);
     const words = fresh.matches("[data-say]") ? fresh : fresh.querySelector("[data-say]");
     if (words) say(words.dataset.say);
   });

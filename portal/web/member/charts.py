@@ -32,6 +32,23 @@ class Words:
     description: str
 
 
+class _Scale:
+    """A straight scale between two ends. leather's own moves the ends to rounder numbers."""
+
+    def __init__(self, lowest: int, highest: int):
+        self._lowest, self._highest = lowest, highest
+
+    def contains(self, value: int) -> bool:
+        return self._lowest <= value <= self._highest
+
+    def project(self, value: int, start: float, end: float) -> float:
+        share = (value - self._lowest) / (self._highest - self._lowest)
+        return start + (end - start) * share
+
+    def format_tick(self, value: int, _index: int, _count: int) -> str:
+        return str(value)
+
+
 def balance_chart(
     readings: Sequence[tuple[datetime, int]],
     *,
@@ -58,8 +75,8 @@ def balance_chart(
         steps.append((seconds, points))
     ticks = _ticks(min(points for _, points in readings), max(points for _, points in readings))
     chart = leather.Chart()
-    chart.add_x_scale(0, span)
-    chart.add_y_scale(ticks[0], ticks[-1])
+    chart.set_x_scale(_Scale(0, span))
+    chart.set_y_scale(_Scale(ticks[0], ticks[-1]))
     chart.add_y_axis(ticks=ticks, tick_formatter=lambda value, _i, _count: amount(int(value)))
     chart.add_x_axis(
         ticks=[0, span // 2, span],
@@ -85,10 +102,12 @@ def column_chart(
     """
     ticks = _ticks(0, max(points for _, points in columns))
     chart = leather.Chart()
-    chart.add_y_scale(ticks[0], ticks[-1])
+    chart.set_y_scale(_Scale(ticks[0], ticks[-1]))
     chart.add_y_axis(ticks=ticks, tick_formatter=lambda value, _i, _count: amount(int(value)))
     every = -(-len(columns) // 7)
-    chart.add_x_axis(tick_formatter=lambda value, i, _count: "" if i % every else str(value))
+    chart.add_x_axis(
+        tick_formatter=lambda value, i, count: "" if (count - 1 - i) % every else str(value)
+    )
     chart.add_columns(list(columns))
     group = chart.to_svg_group(_WIDTH, _HEIGHT)
     return _document(group, words, "chart-columns")

@@ -64,6 +64,14 @@ class Filters:
 
 
 @dataclass(frozen=True, slots=True)
+class Badge:
+    """What must be said of a movement beside its sentence."""
+
+    text: str
+    kind: str = "plain"
+
+
+@dataclass(frozen=True, slots=True)
 class Line:
     """One movement as the list shows it; without ``href`` it is not booked yet."""
 
@@ -75,9 +83,7 @@ class Line:
     day: date
     time: str
     href: str | None = None
-    badge: str | None = None
-    late: str | None = None
-    reversed: str | None = None
+    badges: list[Badge] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -245,6 +251,7 @@ def _pending(program: Program, due: PendingLine) -> Line:
         balance=_balance(program, due),
         day=program.local_date(due.occurred_at),
         time=wording.clock_time(program, due.occurred_at),
+        badges=[Badge(_("Being booked"), "warn")],
     )
 
 
@@ -260,16 +267,21 @@ def _booked(program: Program, line: HistoryLine) -> Line:
         day=program.local_date(entry.occurred_at),
         time=wording.clock_time(program, entry.occurred_at),
         href=wording.href(entry.id),
-        badge=None
-        if entry.category == Category.REGULAR
-        else str(wording.CATEGORY_NAMES[entry.category]),
-        late=_("Recorded on %(day)s", day=day(program.local_date(entry.recorded_at)))
-        if entry.late
-        else None,
-        reversed=_("Taken back later")
-        if line.reversed_by and entry.amount > 0
-        else (_("Given back later") if line.reversed_by else None),
+        badges=_badges(program, line),
     )
+
+
+def _badges(program: Program, line: HistoryLine) -> list[Badge]:
+    entry = line.entry
+    badges = []
+    if entry.category != Category.REGULAR:
+        badges.append(Badge(str(wording.CATEGORY_NAMES[entry.category]), "info"))
+    recorded = program.local_date(entry.recorded_at)
+    if entry.late and recorded != program.local_date(entry.occurred_at):
+        badges.append(Badge(_("Recorded on %(day)s", day=day(recorded))))
+    if line.reversed_by:
+        badges.append(Badge(_("Taken back later") if entry.amount > 0 else _("Given back later")))
+    return badges
 
 
 def _balance(program: Program, entry: Any) -> str:

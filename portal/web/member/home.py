@@ -6,7 +6,7 @@ last lines; a few more only when something is due and not booked yet.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 import segno
@@ -35,6 +35,7 @@ COURSE_MONTHS = 12
 COURSE_STEPS = 26
 SOON_DAYS = 30
 EXPIRY_MONTHS_MAX = 12
+EXPIRY_ROWS = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,8 @@ class Table:
     rows: list[Row]
     total: str = ""
     headline: str = ""
+    later: list[Row] = field(default_factory=list)
+    """What stands behind "show all"."""
     chart: Markup | None = None
     summary: str = ""
 
@@ -126,7 +129,7 @@ def home() -> Response:
         program=program,
         holdings=chosen.places,
         have=_have(program, position, lines),
-        promised=_promised(program, position),
+        promised=_promised(program, position, at),
         tier=_tier(program, position),
         last=_last(program, position, lines, at),
         expiry=_expiry(program, position, at),
@@ -152,7 +155,7 @@ def _have(program: Program, position: Position, lines: Sequence[HistoryLine]) ->
         )
     figure, unit = wording.split(program, position.balance)
     return Have(
-        title=_("You have"),
+        title=_("Your balance") if position.debt else _("You have"),
         number=figure,
         unit=unit,
         worth=wording.worth(program, position.balance),
@@ -197,8 +200,10 @@ def _expiry(program: Program, position: Position, at: datetime) -> Table | None:
         if left <= SOON_DAYS:
             soon = _("today") if left <= 0 else ngettext("in %(num)d day", "in %(num)d days", left)
         rows.append(Row(day(last_day), points(amount, program), soon=soon))
+    first = rows if len(rows) <= EXPIRY_ROWS + 1 else rows[:EXPIRY_ROWS]
     return Table(
-        rows=rows,
+        rows=first,
+        later=rows[len(first) :],
         total=points(position.balance, program),
         chart=_expiry_chart(program, dates) if len(dates) > 1 else None,
     )
@@ -254,7 +259,7 @@ def _no_expiry(program: Program, position: Position) -> str:
     )
 
 
-def _promised(program: Program, position: Position) -> Table | None:
+def _promised(program: Program, position: Position, at: datetime) -> Table | None:
     if not position.maturing:
         return None
     rows = [
@@ -270,14 +275,14 @@ def _promised(program: Program, position: Position) -> Table | None:
     first = next((coming for coming in position.maturing if coming.available_from), None)
     total = points(position.promised, program)
     if first is not None and first.available_from is not None:
-        when = day(program.local_date(first.available_from))
+        when = wording.short_day(program.local_date(first.available_from), program.local_date(at))
         headline = (
-            _("%(points)s are promised to you, from %(day)s", points=total, day=when)
+            _("%(points)s promised from %(day)s", points=total, day=when)
             if len(position.maturing) == 1
-            else _("%(points)s are promised to you, the first from %(day)s", points=total, day=when)
+            else _("%(points)s promised, the first from %(day)s", points=total, day=when)
         )
     else:
-        headline = _("%(points)s are promised to you", points=total)
+        headline = _("%(points)s promised to you", points=total)
     return Table(rows=rows, total=total, headline=headline)
 
 
@@ -363,7 +368,7 @@ def _course(program: Program, position: Position, at: datetime) -> Table | None:
             description=summary,
         ),
         amount=lambda amount: number(amount, program),
-        day=_axis_day(program),
+        day=_axis_day(program, readings[-1][0] - readings[0][0]),
     )
     # Each reading is the first instant of a day; the balance is the day before's closing one.
     rows = [
@@ -375,10 +380,11 @@ def _course(program: Program, position: Position, at: datetime) -> Table | None:
     return Table(rows=rows[::-1], chart=chart, summary=summary)
 
 
-def _axis_day(program: Program) -> Callable[[datetime], str]:
+def _axis_day(program: Program, span: timedelta) -> Callable[[datetime], str]:
     language = wording.language()
+    skeleton = "yMMM" if span > timedelta(days=120) else "MMMd"
     return lambda when: str(
-        format_skeleton("yMMM", when.astimezone(program.timezone), locale=language)
+        format_skeleton(skeleton, when.astimezone(program.timezone), locale=language)
     )
 
 

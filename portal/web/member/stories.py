@@ -96,14 +96,14 @@ def tell(entry_id: str) -> tuple[Told, Program]:
 def _facts(program: Program, story: Story) -> list[Fact]:
     entry, event = story.line.entry, story.line.event
     facts = [Fact(_("When"), moment(entry.occurred_at, program))]
-    if entry.late or program.local_date(entry.recorded_at) != program.local_date(entry.occurred_at):
+    if program.local_date(entry.recorded_at) != program.local_date(entry.occurred_at):
         facts.append(Fact(_("Recorded"), moment(entry.recorded_at, program)))
     if event.store:
         where = event.store if not event.till else f"{event.store}, {_('till')} {event.till}"
         facts.append(Fact(_("Where"), where))
     if event.order:
         facts.append(Fact(_("Order"), event.order.number))
-        facts.append(Fact(_("Amount paid"), money(event.order.value, event.order.currency)))
+        facts.append(Fact(_("Order amount"), money(event.order.value, event.order.currency)))
     facts.append(Fact(_("Done by"), wording.who(event.actor)))
     if event.note:
         facts.append(Fact(_("Note"), event.note))

@@ -17,10 +17,10 @@ TYPE_NAMES: dict[EntryType, LazyString] = {
     EntryType.EARN: lazy_gettext("Earned"),
     EntryType.REDEEM: lazy_gettext("Spent"),
     EntryType.EXPIRE: lazy_gettext("Expired"),
-    EntryType.REVERSE: lazy_gettext("Given or taken back"),
+    EntryType.REVERSE: lazy_gettext("Reversed"),
     EntryType.ADJUST: lazy_gettext("Corrected"),
-    EntryType.TRANSFER: lazy_gettext("Sent and received"),
-    EntryType.MERGE: lazy_gettext("Moved over"),
+    EntryType.TRANSFER: lazy_gettext("Transferred"),
+    EntryType.MERGE: lazy_gettext("Merged"),
 }
 CATEGORY_NAMES: dict[Category, LazyString] = {
     Category.REGULAR: lazy_gettext("Spendable"),
@@ -239,9 +239,13 @@ def in_debt(program: Program, debt: int, cause: EventName | None) -> str:
 
 
 def worth(program: Program, balance: int) -> str | None:
-    """Such as "worth €12.40"; None where points have no value in money or there are none."""
+    """Such as "worth €12.40"; None where that says nothing."""
     value = program.value_of(balance) if balance > 0 else None
-    return gettext("worth %(money)s", money=money(value.amount, value.currency)) if value else None
+    if value is None:
+        return None
+    said = money(value.amount, value.currency)
+    # Credits that are money are worth what they say.
+    return None if said == points(balance, program) else gettext("worth %(money)s", money=said)
 
 
 def _count(program: Program, amount: int) -> int:
