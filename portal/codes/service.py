@@ -132,15 +132,15 @@ def issue(
             :data:`RESEND_AFTER` ago; with ``retry_after_seconds``.
     """
     place = keyed(pepper, destination)
-    # Always in this order, so that two of these never wait for each other. The
-    # first also makes those for one destination go one after the other.
+    # Always in this order, so that two of these never wait for each other. That
+    # of the destination also makes codes for one place go one after the other.
     counted = [
         ("code:destination", place, limits.destination_per_hour, _HOUR),
         ("code:destination:day", place, limits.destination_per_day, _DAY),
+        ("code:site", "site", limits.site_per_hour, _HOUR),
     ]
     if holder is not None:
-        counted.append(("code:holder", holder, limits.holder_per_hour, _HOUR))
-    counted.append(("code:site", "site", limits.site_per_hour, _HOUR))
+        counted.insert(0, ("code:holder", holder, limits.holder_per_hour, _HOUR))
     for name, whose, limit, window in counted:
         budget.spend(
             session,

@@ -78,7 +78,8 @@ def test_a_sender_killed_twenty_times_loses_nothing(engine_url, engine, tmp_path
     told = tell_many(engine, 300, started)
     engine.dispose()
     path = tmp_path / "sent"
-    context = multiprocessing.get_context("spawn")
+    context = multiprocessing.get_context("forkserver")
+    context.set_forkserver_preload(["portal.outbox"])
     for killed in range(20):
         # Each finds the leases of the one before run out.
         now = started + timedelta(minutes=killed)
