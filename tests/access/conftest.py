@@ -190,6 +190,11 @@ def erase(session, at):
     return erase
 
 
+def shape(statements):
+    """Statements without the transaction's own."""
+    return [one for one in statements if one.split()[0] not in {"BEGIN", "PRAGMA", "COMMIT"}]
+
+
 @pytest.fixture
 def statements(engine):
     """Every statement that the database was sent."""

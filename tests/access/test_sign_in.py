@@ -18,7 +18,7 @@ from portal.access.models import MemberSession, SignIn
 from portal.errors import InvalidInput, PortalError
 from portal.members.models import Identifier
 from portal.orm import recording, writing
-from tests.access.conftest import MOBILE, PEPPER, Door
+from tests.access.conftest import MOBILE, PEPPER, Door, shape
 
 UNKNOWN = "+351910000000"
 
@@ -59,11 +59,6 @@ def test_signing_in_verifies_the_number(session, at, ana, door, phone):
     verified = dict(session.execute(select(Identifier.type, Identifier.verified_at)).all())
     assert verified["mobile"] == at
     assert verified["email"] is None
-
-
-def shape(statements):
-    """Statements without the transaction's own."""
-    return [one for one in statements if one.split()[0] not in {"BEGIN", "PRAGMA", "COMMIT"}]
 
 
 def test_known_unknown_closed_and_erased_cost_the_same_statements(
