@@ -9,7 +9,7 @@ from werkzeug.wrappers import Response as BaseResponse
 from portal import clock, orm, programs
 from portal.access import SignInExpired
 from portal.access import sign_in as entry
-from portal.codes import CodeMalformed, CodeRefused, WrongCode
+from portal.codes import CodeMalformed, CodeRefused, TriesUsedUp, WrongCode
 from portal.errors import TooMany
 from portal.web import auth, htmx, rendering
 from portal.web.extensions import db, limiter
@@ -166,5 +166,7 @@ def _refusal(error: CodeMalformed | CodeRefused) -> str:
                 "That is not the code we sent. You can try %(num)d more times.",
                 left,
             )
+        case TriesUsedUp():
+            return _("That was tried too often. Please ask for a new code.")
         case _:
             return _("That code is no longer valid. Please ask for a new one.")

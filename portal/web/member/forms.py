@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from flask_babel import lazy_gettext as _
 from flask_wtf import FlaskForm
 from wtforms import BooleanField, Field, HiddenField, StringField
-from wtforms.validators import InputRequired, Length
+from wtforms.validators import DataRequired, InputRequired, Length
 
 from portal import outbox
 from portal.access.entering import CHANNELS
@@ -14,6 +14,11 @@ from portal.web.locale import gettext
 from portal.web.settings import settings
 
 ADDRESS_LENGTH_MAX = 254
+
+
+def trimmed(text: str | None) -> str | None:
+    """What was typed, without the spaces that a keyboard or a paste leaves around it."""
+    return text.strip() if text else text
 
 
 class OnceForm(FlaskForm):  # type: ignore[misc]
@@ -28,9 +33,10 @@ class SignInForm(OnceForm):
     identifier = StringField(
         _("Phone number or e-mail"),
         [
-            InputRequired(_("Type your phone number or e-mail.")),
+            DataRequired(_("Type your phone number or e-mail.")),
             Length(max=ADDRESS_LENGTH_MAX, message=_("This is too long.")),
         ],
+        filters=[trimmed],
     )
 
 
@@ -43,14 +49,17 @@ class CodeForm(FlaskForm):  # type: ignore[misc]
 class JoinForm(OnceForm):
     """Who joins, and that they accept the terms."""
 
-    first_name = StringField(_("First name"), [InputRequired(_("Type your first name."))])
+    first_name = StringField(
+        _("First name"), [DataRequired(_("Type your first name."))], filters=[trimmed]
+    )
     last_name = StringField(_("Last name"))
     identifier = StringField(
         _("Phone number or e-mail"),
         [
-            InputRequired(_("Type your phone number or e-mail.")),
+            DataRequired(_("Type your phone number or e-mail.")),
             Length(max=ADDRESS_LENGTH_MAX, message=_("This is too long.")),
         ],
+        filters=[trimmed],
         description=_("We send a code to it, and you sign in with it later."),
     )
     terms = BooleanField(_("I accept the terms"))
