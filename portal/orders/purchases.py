@@ -12,6 +12,7 @@ from portal.errors import PortalError
 from portal.members.identifiers import IdentifierType, normalise
 from portal.orders.errors import InvalidOrder, TimeNotAllowed
 from portal.programs.earning import Earned
+from portal.programs.fields import metadata_problem
 from portal.programs.stores import code_of
 
 WEB = "web"
@@ -95,6 +96,8 @@ def checked(purchase: Purchase, *, at: datetime, any_past: bool) -> Purchase:
         raise TimeNotAllowed("An order may be at most 5 minutes ahead.", field="placed_at")
     if not any_past and purchase.placed_at < at - BACK_MAX:
         raise TimeNotAllowed("An order may lie at most 90 days back.", field="placed_at")
+    if purchase.metadata and (problem := metadata_problem(purchase.metadata)):
+        raise InvalidOrder(problem, field="metadata")
     external_id = purchase.customer_external_id
     return Purchase(
         number=_text(purchase.number, NUMBER_LENGTH_MAX, "number"),

@@ -8,6 +8,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from portal import ledger, members, orm, programs
+from portal.errors import Busy
 from portal.ledger.accounts import EnrolledInTheFuture
 from portal.ledger.errors import AccountAlreadyExists, AccountMerged, AccountNotFound
 from portal.ledger.verification import verify
@@ -183,6 +184,7 @@ def test_amending_changes_what_is_mentioned_and_nothing_else(session, create, at
             session,
             customer_id=ana.id,
             last_name="Dias",
+            birth_date=date(1990, 5, 1),
             language=None,
             metadata={"vip": True},
             identifiers=[known("wechat", "ana2")],
@@ -190,7 +192,8 @@ def test_amending_changes_what_is_mentioned_and_nothing_else(session, create, at
         )
     assert (amended.first_name, amended.last_name, amended.language) == ("Ana", "Dias", None)
     assert (amended.mobile, amended.first("wechat")) == ("+351912345689", "ana2")
-    assert amended.metadata == {"vip": True}
+    assert (amended.birth_date, amended.metadata) == (date(1990, 5, 1), {"vip": True})
+    assert repr(members.UNCHANGED) == "UNCHANGED"
     assert amended.contact_changed_at is None
     assert amended.updated_at == later
     assert members.find_customer(session, type="wechat", value="ana") is None
@@ -525,3 +528,31 @@ def test_nobody_is_created_or_enrolled_from_nothing(session, apply, at):
             == {}
         )
     assert members.bulk.owners(session, type="email", values=[]) == {}
+
+
+def test_who_enrols_meanwhile_is_not_enrolled_again(session, apply, create, enrol, at):
+    program, ana = apply(), create()
+    account = enrol(program, ana)
+    with pytest.raises(Busy), orm.writing(session):
+        members.bulk.enrol_customers(
+            session,
+            program=program,
+            customer_ids=[ana.id],
+            channel=members.Channel.AUTO,
+            at=at,
+        )
+    assert ledger.accounts_of(session, customer_id=ana.id) == [account]
+
+
+def test_cards_given_to_many_are_kept(session, at):
+    with orm.writing(session):
+        ids = members.bulk.create_customers(
+            session,
+            [
+                members.bulk.NewCustomer(identifiers=[("card_number", "A-1")]),
+                members.bulk.NewCustomer(),
+            ],
+            at=at,
+        )
+    assert members.customer(session, ids[0]).card_number == "A-1"
+    assert members.cards.is_ours(members.customer(session, ids[1]).card_number)

@@ -233,14 +233,15 @@ def test_without_auto_enrolment_strangers_stay_strangers(session, apply, record,
 
 
 def test_a_known_customer_is_named_by_id(session, program, record, receipt, ana):
-    good, bad = record(
+    good, bad, _ = record(
         program,
         receipt(customer_external_id=None, customer_id=ana.id),
         receipt("2", customer_external_id=None, customer_id="cus_x"),
+        receipt("3", customer_external_id=None),
     )
     assert (good.customer_id, good.points, good.enrolled) == (ana.id, 42, True)
     assert (bad.error.code, bad.error.field) == ("customer_not_found", "customer_id")
-    assert count(session, Order) == 1
+    assert count(session, Order) == 2
 
 
 def test_a_merged_customer_earns_for_the_survivor(session, program, record, receipt, ana, at):
@@ -364,6 +365,8 @@ def test_when_a_purchase_may_lie(session, program, record, receipt, at, ago, all
         ({"customer_external_id": "x" * 65}, "external_id"),
         ({"customer_external_id": "a\x00"}, "external_id"),
         ({"customer_id": "cus_1"}, "customer_id"),
+        ({"metadata": {"x": "y" * 8192}}, "metadata"),
+        ({"metadata": {"x": "\ud800"}}, "metadata"),
         ({"placed_at": datetime(2026, 3, 2, 11)}, "placed_at"),
     ],
 )
