@@ -19,6 +19,7 @@ from portal.access import sessions
 from portal.config import Settings
 from portal.ledger import EventName, Facts, OrderFacts
 from portal.members.customers import NewIdentifier
+from portal.web.extensions import db
 
 PHONE = {"width": 360, "height": 640}
 DESKTOP = {"width": 1280, "height": 800}
@@ -216,9 +217,10 @@ def live(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Live]:
     server.shutdown()
     thread.join(timeout=10)
     server.server_close()
-    from portal.web.extensions import db
-
+    if "portal_delivery" in app.extensions:
+        assert app.extensions["portal_delivery"].stop()
     with app.app_context():
+        db.session.remove()
         db.engine.dispose()
 
 
