@@ -1,13 +1,18 @@
 """The endpoint over a real database, called as a till calls it."""
 
 import json
+import re
+import threading
 import uuid
 from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from flask import Flask
+from pydantic import SecretStr
 from sqlalchemy.orm import Session
+from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import TestResponse
 
 from portal import create_app, orm, programs
@@ -15,6 +20,7 @@ from portal.access import keys
 from portal.access.keys import Scope
 from portal.clock import now
 from portal.config import Settings
+from portal.web.api.idempotency import KEY_PATTERN
 from portal.web.extensions import db
 
 CORNER: dict[str, Any] = {
@@ -55,9 +61,7 @@ class Till:
         if data is not None:
             sent["Content-Type"] = "application/json"
         sent |= headers or {}
-        return self.client.open(
-            f"/api/v1{path}", method=method, data=data, headers=sent
-        )
+        return self.client.open(f"/api/v1{path}", method=method, data=data, headers=sent)
 
     def get(self, path: str, **query: Any) -> Any:
         """The content of a read that must succeed."""
@@ -75,7 +79,9 @@ class Till:
         assert response.status_code == status, response.text
         return response.json
 
-    def refuses(self, status: int, code: str, method: str, path: str, body: Any = None, **more: Any):
+    def refuses(
+        self, status: int, code: str, method: str, path: str, body: Any = None, **more: Any
+    ):
         """Send a request that must be refused by this name; gives the refusal's content."""
         return self.check(self(method, path, body, **more), status, code)
 
@@ -94,7 +100,15 @@ class Till:
 @pytest.fixture
 def app(engine_url: str) -> Iterator[Flask]:
     """The application on a fresh database with one program."""
-    app = create_app(Settings(database_url=engine_url, phone_region="PT"))
+    settings = Settings(
+        env="production",
+        secret_key=SecretStr("a long secret of the tests: 0123456789 abcdefghij"),
+        sms_url=SecretStr("json://localhost"),
+        database_url=engine_url,
+        phone_region="PT",
+        log_level="ERROR",
+    )
+    app = create_app(settings)
     app.config["TESTING"] = True
     with app.app_context():
         apply(CORNER)
@@ -142,6 +156,58 @@ def key_for(app: Flask):
 def till(key_for) -> Till:
     """A caller that may do everything."""
     return key_for()
+
+
+@contextmanager
+def serving(application: Any) -> Iterator[str]:
+    """The address of ``application`` on a real socket, with a thread for each connection."""
+    served = make_server("127.0.0.1", 0, application, threaded=True, request_handler=QuietHandler)
+    thread = threading.Thread(target=served.serve_forever, daemon=True)
+    thread.start()
+    yield f"http://127.0.0.1:{served.server_port}"
+    served.shutdown()
+    thread.join()
+    served.server_close()
+
+
+@pytest.fixture
+def server(app: Flask) -> Iterator[str]:
+    """The address of the application on a real socket."""
+    with serving(app) as address:
+        yield address
+
+
+class FreshKeys:
+    """Gives each write that has a good key a key of its own: a fuzzer repeats its few,
+    and a key that was used for something else is refused by design."""
+
+    def __init__(self, application: Any):
+        self.application = application
+        self.calls = 0
+
+    def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
+        self.calls += 1
+        key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
+        if len(key) < 256 and re.fullmatch(KEY_PATTERN, key):
+            environ["HTTP_IDEMPOTENCY_KEY"] = uuid.uuid4().hex
+        return self.application(environ, start_response)
+
+
+@pytest.fixture
+def fuzzed(app: Flask) -> Iterator[tuple[str, FreshKeys]]:
+    """The same for a fuzzer."""
+    counted = FreshKeys(app)
+    with serving(counted) as address:
+        yield address, counted
+
+
+class QuietHandler(WSGIRequestHandler):
+    """Keep-alive, and no line for each call."""
+
+    protocol_version = "HTTP/1.1"
+
+    def log(self, type: str, message: str, *args: Any) -> None:
+        pass
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from marshmallow import Schema
 from portal.web.api import answers, views
 from portal.web.api.endpoint import JSON_TYPE, Operation, blueprint, operations, respond
 from portal.web.api.fields import Either, properties
-from portal.web.api.idempotency import HEADER, KEY_LENGTH_MAX
+from portal.web.api.idempotency import HEADER, KEY_LENGTH_MAX, KEY_PATTERN
 from portal.web.api.schemas import Nothing
 from portal.web.policy import allow, anyone
 
@@ -128,7 +128,7 @@ def _parameters(operation: Operation) -> list[Any]:
                     "type": "string",
                     "minLength": 1,
                     "maxLength": KEY_LENGTH_MAX,
-                    "pattern": "^[!-~]+$",
+                    "pattern": KEY_PATTERN,
                 },
             }
         )

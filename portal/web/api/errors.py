@@ -46,10 +46,10 @@ class KeyMissing(RequestRefused):
 
 
 class KeyInvalid(RequestRefused):
-    """The key is empty, too long, or holds control characters."""
+    """The key is empty, too long, or not printable."""
 
     code = "idempotency_key_invalid"
-    sentence = "An Idempotency-Key has 1 to 255 characters, without control characters."
+    sentence = "An Idempotency-Key has 1 to 255 printable ASCII characters."
 
 
 class ScopeMissing(Forbidden):

@@ -7,6 +7,7 @@ caller (401, 403, 429) and requests that could not be read store nothing.
 """
 
 import hashlib
+import re
 from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
@@ -29,8 +30,11 @@ if TYPE_CHECKING:
 
 HEADER: Final = "Idempotency-Key"
 KEY_LENGTH_MAX = 255
+KEY_PATTERN: Final = "^[!-~]([ -~]*[!-~])?$"
+"""Printable ASCII; HTTP itself takes the spaces around a header away."""
 JSON_TYPE: Final = "application/json"
 
+_KEY = re.compile(KEY_PATTERN)
 _KEPT = frozenset({Kind.INVALID, Kind.REFUSED, Kind.NOT_FOUND, Kind.CONFLICT})
 _OF_THE_KEY = (KeyReused, RequestInFlight, AnswerForgotten)
 
@@ -40,12 +44,12 @@ def read_key() -> str:
 
     Raises:
         KeyMissing: none was sent.
-        KeyInvalid: empty, longer than 255 characters, or with control characters.
+        KeyInvalid: empty, longer than 255 characters, or not printable ASCII.
     """
     key = request.headers.get(HEADER)
     if key is None:
         raise KeyMissing()
-    if not 1 <= len(key) <= KEY_LENGTH_MAX or any(ord(c) < 32 or 127 <= ord(c) < 160 for c in key):
+    if len(key) > KEY_LENGTH_MAX or not _KEY.fullmatch(key):
         raise KeyInvalid()
     return key
 

@@ -1,0 +1,63 @@
+"""The document is held against the endpoint by schemathesis, as its own engine does it:
+every operation with good and bad input, each edge of each field, and calls in a row."""
+
+from collections.abc import Iterator
+
+import pytest
+import schemathesis
+from schemathesis.engine import events, from_schema
+
+DOCUMENT = "/api/v1/openapi.json"
+EXAMPLES_SMALL = 3
+EXAMPLES_FULL = 300
+
+
+def findings(address: str, key: str, *, examples: int) -> Iterator[str]:
+    """Each check that failed, with a curl line that shows it."""
+    config = schemathesis.Config.from_dict(
+        {
+            "headers": {"Authorization": f"Bearer {key}"},
+            "continue-on-failure": True,
+            "generation": {
+                "max-examples": examples,
+                "database": "none",
+                "deterministic": examples == EXAMPLES_SMALL,
+            },
+            "checks": {
+                # What breaks a rule of the program is 422 too, however well it is written.
+                "positive_data_acceptance": {
+                    "expected-statuses": ["2xx", "401", "403", "404", "409", "422"]
+                }
+            },
+        }
+    )
+    api = schemathesis.openapi.from_url(address + DOCUMENT, config=config)
+    for event in from_schema(api).execute():
+        match event:
+            case events.ScenarioFinished():
+                for checks in event.recorder.checks.values():
+                    for check in checks:
+                        if check.failure_info is not None:
+                            info = check.failure_info
+                            yield f"{event.recorder.label}: {info.failure}\n{info.code_sample}"
+            case events.NonFatalError():
+                yield f"{event.label}: {event.value}"
+            case events.FatalError():
+                yield str(event.exception)
+
+
+def test_schemathesis_finds_nothing(fuzzed, till, member):
+    address, served = fuzzed
+    found = list(findings(address, till.key, examples=EXAMPLES_SMALL))
+    assert not found, "\n\n".join(found)
+    assert served.calls > 500
+
+
+@pytest.mark.heavy
+def test_schemathesis_finds_nothing_at_length(fuzzed, till, member, heavy):
+    if not heavy:
+        pytest.skip("the full size runs with --heavy")
+    address, served = fuzzed
+    found = list(findings(address, till.key, examples=EXAMPLES_FULL))
+    assert not found, "\n\n".join(found)
+    assert served.calls > 5_000
