@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.bench.harness import ENGINES, Bench, save, show
 
-PARTS = ("redeeming", "serving", "pages", "importing", "settling", "hordak")
+PARTS = ("redeeming", "serving", "pages", "importing", "settling", "comparing")
 
 
 def main(arguments: list[str] | None = None) -> int:

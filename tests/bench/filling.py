@@ -1,7 +1,7 @@
 """Books to measure on: filled through the ledger's own door, so that verify stays clean."""
 
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 
 from sqlalchemy.orm import Session
 
@@ -60,30 +60,27 @@ def open_lots(
     lots: int,
     points_each: int,
     expires_at: datetime = EXPIRES,
+    expire_together: bool = False,
     batch: int = 4_000,
-    progress: Callable[[int], None] | None = None,
-    same_expiry: bool = False,
 ) -> None:
     """Give each account ``lots`` lots, that expire one after the other, or together."""
-    happenings = [
-        Happening(
-            facts=_facts(BEGAN + timedelta(hours=number)),
-            movements=[
-                Earn(
-                    account_id=account_id,
-                    points=points_each,
-                    expires_at=expires_at + timedelta(hours=0 if same_expiry else number),
-                )
-            ],
-        )
-        for account_id in ids
-        for number in range(lots)
-    ]
-    for start in range(0, len(happenings), batch):
+    earned = ((account_id, number) for account_id in ids for number in range(lots))
+    while rows := list(islice(earned, batch)):
+        happenings = [
+            Happening(
+                facts=_facts(BEGAN + timedelta(hours=number)),
+                movements=[
+                    Earn(
+                        account_id=account_id,
+                        points=points_each,
+                        expires_at=expires_at + timedelta(hours=0 if expire_together else number),
+                    )
+                ],
+            )
+            for account_id, number in rows
+        ]
         with orm.writing(session):
-            ledger.post(session, happenings[start : start + batch], at=BEGAN + timedelta(days=900))
-        if progress:
-            progress(min(start + batch, len(happenings)))
+            ledger.post(session, happenings, at=BEGAN + timedelta(days=900))
 
 
 def _facts(occurred_at: datetime) -> Facts:

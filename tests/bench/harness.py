@@ -30,6 +30,8 @@ from portal import orm, schema
 
 RESULTS = Path(__file__).parent / "results"
 ENGINES = ("sqlite", "postgresql")
+BUSY = 0.7
+"""A load average above this, before anything was started, means that others are at work."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,7 @@ class Bench:
     console: Console = field(default_factory=lambda: Console(width=170))
     figures: list[Figure] = field(default_factory=list)
     facts: dict[str, object] = field(default_factory=dict)
+    load_before: tuple[float, float, float] = field(default_factory=os.getloadavg)
     _server: str | None = None
     _stop: Callable[[], None] | None = None
     _templates: dict[str, str] = field(default_factory=dict)
@@ -98,6 +101,12 @@ class Bench:
             engine.dispose()
             self._templates[engine_name] = url
         return self.copy(self._templates[engine_name])
+
+    def blank(self) -> str:
+        """The address, on PostgreSQL, of a database without any table."""
+        name = f"b{uuid.uuid4().hex[:12]}"
+        self._administer(f"CREATE DATABASE {name}")
+        return self._on_server(name)
 
     def copy(self, url: str) -> str:
         """A copy of a database that nobody is using."""
@@ -138,8 +147,7 @@ class Bench:
     def _empty(self, engine_name: str) -> str:
         if engine_name == "sqlite":
             return f"sqlite:///{self.folder / 'template.db'}"
-        self._administer("CREATE DATABASE template_of_bench")
-        return self._on_server("template_of_bench")
+        return self.blank()
 
     def _on_server(self, name: str) -> str:
         return self._started().replace("/postgres?", f"/{name}?")
@@ -278,6 +286,11 @@ def show(bench: Bench) -> None:
             figure.unit,
         )
     bench.console.print(table)
+    if bench.load_before[0] > BUSY:
+        bench.console.print(
+            f"[red]The machine was busy before this began (load {bench.load_before[0]:.1f}): "
+            "trust the ratios little, the figures less."
+        )
 
 
 def _order(bench: Bench, figure: Figure) -> tuple[int, int, int]:
@@ -307,6 +320,7 @@ def save(bench: Bench, *, took_seconds: float) -> Path:
         "commit": commit,
         "size": "tiny" if bench.tiny else "quick" if bench.quick else "full",
         "took_seconds": round(took_seconds),
+        "load_before_and_after": [bench.load_before, os.getloadavg()],
         "machine": {
             "processors": os.cpu_count(),
             "python": platform.python_version(),

@@ -105,6 +105,10 @@ class _Client(asyncio.Protocol):
         if end < 0:
             return
         place = buffer.find(b"ontent-Length: ", 0, end)
+        if place < 0:
+            self.run.note(self.began, time.perf_counter(), b"without a length: " + buffer)
+            self.transport.close()
+            return
         length = int(buffer[place + 15 : buffer.index(b"\r", place)])
         if len(buffer) < end + 4 + length:
             return

@@ -106,14 +106,14 @@ def _fill(bench: Bench, engine_name: str, session: Session, sizes: tuple[int, ..
 
 def _addresses(session: Session, account_id: str, at: datetime) -> dict[str, str]:
     # Close to the beginning of ten years, whatever lies between.
-    early = filling.BEGAN + (UNTIL - filling.BEGAN) * 0.5
+    early = filling.BEGAN + (UNTIL - filling.BEGAN) * 0.05
     deep = ledger.history(session, account_id=account_id, at=at, occurred_to=early, limit=20)
     session.rollback()
-    middle = (early - timedelta(days=20)).date()
+    middle = (filling.BEGAN + (UNTIL - filling.BEGAN) * 0.5).date()
     return {
         "home": "/home",
         "history, first page": "/history",
-        "history, page in the middle": f"/history?cursor={deep.next_cursor}",
+        "history, one of the last pages": f"/history?cursor={deep.next_cursor}",
         "history, one type": "/history?type=redeem",
         "history, one type, from five years back": f"/history?type=earn&to={middle}",
         "GET /accounts/{id}": f"/api/v1/accounts/{account_id}",

@@ -7,7 +7,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
@@ -35,7 +35,7 @@ MEMORY_MB_MAX = 120
 
 
 @dataclass(slots=True)
-class _Side:
+class Side:
     """A server, what was sent to it, and what came of it."""
 
     port: int
@@ -71,7 +71,7 @@ def _measure(
     environment = production(url) | {"BENCH_DATABASE": floor_url}
     bearer = {"Authorization": f"Bearer {key}"}
     with ExitStack() as servers:
-        sides: dict[str, _Side] = {}
+        sides: dict[str, Side] = {}
         processes: dict[str, psutil.Process] = {}
         for place, name in enumerate(APPS):
             port = bench.first_port + place
@@ -79,13 +79,13 @@ def _measure(
                 served([sys.executable, "-m", "tests.bench.apps", name], port, environment, bench)
             )
             processes[name] = psutil.Process(process.pid)
-            sides[name] = _Side(port=port, headers=bearer)
+            sides[name] = Side(port=port, headers=bearer)
         for clients in (1, 8, 32):
-            spread = _turns(bench, sides, ids, clients=clients)
+            spread = take_turns(bench, sides, dict.fromkeys(sides, ids), clients=clients)
             _tell(bench, engine_name, spread, clients, "spread")
             if clients == 1:
                 continue
-            hot = _turns(bench, sides, ids[:1], clients=clients)
+            hot = take_turns(bench, sides, dict.fromkeys(sides, ids[:1]), clients=clients)
             _tell(bench, engine_name, hot, clients, "one hot account")
             _tell_hot(bench, engine_name, spread, hot, clients)
         _tell_memory(bench, engine_name, processes["portal"])
@@ -93,13 +93,16 @@ def _measure(
     bench.drop(floor_url)
 
 
-def _turns(
-    bench: Bench, sides: dict[str, _Side], ids: list[str], *, clients: int
-) -> dict[str, _Side]:
+def take_turns(
+    bench: Bench, sides: dict[str, Side], accounts: Mapping[str, Sequence[object]], *, clients: int
+) -> dict[str, Side]:
     """A slice of load on each server in turn, several times."""
     slice_seconds = bench.size(full=30, quick=15, tiny=2) / 10
-    bodies = [json.dumps({"account": one, "points": floors.POINTS}) for one in ids]
-    taken = {name: _Side(port=side.port, headers=side.headers) for name, side in sides.items()}
+    bodies = {
+        name: [json.dumps({"account": one, "points": floors.POINTS}) for one in ids]
+        for name, ids in accounts.items()
+    }
+    taken = {name: Side(port=side.port, headers=side.headers) for name, side in sides.items()}
     names = list(sides)
     rounds = bench.size(full=7, quick=3, tiny=1)
     for number in range(rounds):
@@ -109,8 +112,8 @@ def _turns(
                 port=side.port,
                 path=PATH,
                 headers=side.headers,
-                bodies=bodies,
-                key_prefix=f"{name}-{clients}-{len(ids)}-{number}-",
+                bodies=bodies[name],
+                key_prefix=f"{name}-{clients}-{len(bodies[name])}-{number}-",
                 clients=clients,
                 seconds=slice_seconds,
             )
@@ -141,7 +144,7 @@ def send(job: Job) -> Outcome:
 
 
 def _tell(
-    bench: Bench, engine_name: str, sides: dict[str, _Side], clients: int, accounts: str
+    bench: Bench, engine_name: str, sides: dict[str, Side], clients: int, accounts: str
 ) -> None:
     what = f"{clients} client{'s' if clients > 1 else ''}, {accounts}"
     measured = engine_name == "postgresql" and clients == 8 and accounts == "spread"
@@ -182,8 +185,8 @@ def _tell(
 def _tell_hot(
     bench: Bench,
     engine_name: str,
-    spread: dict[str, _Side],
-    hot: dict[str, _Side],
+    spread: dict[str, Side],
+    hot: dict[str, Side],
     clients: int,
 ) -> None:
     floor = compare(
