@@ -1,5 +1,6 @@
 """A thread that delivers: in the worker, and in development within the web process."""
 
+import atexit
 import threading
 from collections.abc import Callable, Mapping
 from datetime import datetime
@@ -60,6 +61,8 @@ class BackgroundDelivery:
             self._thread.start()
             if not event.contains(Session, "after_commit", self._committed):
                 event.listen(Session, "after_commit", self._committed)
+            # Whoever forgets to stop it still lets it finish what it is sending.
+            atexit.register(self.stop)
 
     def stop(self, timeout_seconds: float = 20.0) -> bool:
         """Finish what is being sent and end; returns whether it ended in time.
@@ -67,6 +70,7 @@ class BackgroundDelivery:
         What was not reached stays in the outbox for the next sender.
         """
         with self._lock:
+            atexit.unregister(self.stop)
             if event.contains(Session, "after_commit", self._committed):
                 event.remove(Session, "after_commit", self._committed)
             self._stopping.set()

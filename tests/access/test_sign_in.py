@@ -365,3 +365,30 @@ def test_the_pepper_is_needed(session, at, ana, door, phone):
 def test_the_customer_found_is_the_one_that_members_finds(session, at, ana):
     found = members.find_customer(session, type="mobile", value=MOBILE)
     assert found.id == ana.id
+
+
+def test_many_come_at_once_and_none_waits_for_another_in_a_circle(
+    engine, session, at, people, door, phone
+):
+    numbers = [f"+3519100000{n:02d}" for n in range(8)]
+    people(*numbers[:4])
+    start = Barrier(16)
+
+    def play(thread):
+        with Session(engine, expire_on_commit=False) as own:
+            start.wait()
+            outcomes = []
+            for n in range(4):
+                try:
+                    moment = at + timedelta(minutes=n)
+                    Door(own, door.cipher, phone).begin(moment, value=numbers[(thread + n) % 8])
+                    outcomes.append("begun")
+                except PortalError as refused:
+                    outcomes.append(refused.code)
+        return outcomes
+
+    with ThreadPoolExecutor(16) as pool:
+        outcomes = Counter(one for played in pool.map(play, range(16)) for one in played)
+    # Two threads ask for each number at each minute; the second is too soon.
+    assert set(outcomes) == {"begun", "too_many_codes"}
+    assert outcomes["begun"] >= 8
