@@ -122,7 +122,11 @@ def make_engine(url: str, *, pool_size: int = 8) -> Engine:
 def engine_options(url: str, *, pool_size: int = 8) -> dict[str, Any]:
     """What ``create_engine`` must be given for ``url``."""
     parsed = make_url(url)
-    options: dict[str, Any] = {"json_serializer": _to_json}
+    options: dict[str, Any] = {
+        "json_serializer": _to_json,
+        # A database error that is logged must not carry a phone number or a code.
+        "hide_parameters": True,
+    }
     match parsed.get_backend_name():
         case "sqlite":
             # Two SQLite libraries in one process drop each other's locks, and
