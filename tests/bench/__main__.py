@@ -13,7 +13,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.bench.harness import ENGINES, Bench, save, show
+from tests.bench.harness import ENGINES, RESULTS, Bench, save, show
 
 PARTS = ("redeeming", "serving", "pages", "importing", "settling", "comparing")
 
@@ -25,9 +25,12 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--tiny", action="store_true", help="only show that everything runs")
     parser.add_argument("--only", default=",".join(PARTS), help="parts, with commas")
     parser.add_argument("--engine", choices=ENGINES, help="one engine instead of both")
-    parser.add_argument("--port", type=int, default=8108, help="the first of six free ports")
+    parser.add_argument("--port", type=int, default=8108, help="look for free ports from here on")
+    parser.add_argument("--results", type=Path, default=RESULTS, help="where the figures go")
     asked = parser.parse_args(arguments)
-    wanted = [part for part in PARTS if part in asked.only.split(",")]
+    wanted = asked.only.split(",")
+    if unknown := set(wanted) - set(PARTS):
+        parser.error(f"there is no part {', '.join(sorted(unknown))}: use {', '.join(PARTS)}")
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="portal-bench-") as folder:
         bench = Bench(
@@ -44,7 +47,7 @@ def main(arguments: list[str] | None = None) -> int:
             bench.close()
             if bench.figures:
                 show(bench)
-                path = save(bench, took_seconds=time.monotonic() - began)
+                path = save(bench, asked.results, took_seconds=time.monotonic() - began)
                 bench.console.print(f"Written to {path}")
     return 0
 

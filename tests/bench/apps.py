@@ -15,10 +15,10 @@ from typing import Any
 import gunicorn.app.base
 from flask import Flask, Response, request
 
-from portal.cli.serving import THREADS
 from tests.bench import floors
 
-WORKERS = 2
+WORKERS, THREADS = 2, 4
+"""As ``portal serve`` has them; a test compares."""
 
 
 def portal() -> Any:

@@ -63,17 +63,17 @@ def run(bench: Bench) -> None:
             ).key
         engine.dispose()
         with ExitStack() as servers:
-            port = bench.first_port + 4
+            our_port, their_port = bench.free_port(), bench.free_port()
             command = [sys.executable, "-m", "tests.bench.apps", "portal"]
-            servers.enter_context(served(command, port, production(url), bench))
+            servers.enter_context(served(command, our_port, production(url), bench))
             command = [str(python), "-P", str(APP), "serve"]
-            servers.enter_context(served(command, port + 1, environment, bench))
+            servers.enter_context(served(command, their_port, environment, bench))
             for clients in CLIENTS:
                 sides = take_turns(
                     bench,
                     {
-                        "portal": Side(port=port, headers={"Authorization": f"Bearer {key}"}),
-                        "hordak": Side(port=port + 1, headers={}),
+                        "portal": Side(port=our_port, headers={"Authorization": f"Bearer {key}"}),
+                        "hordak": Side(port=their_port, headers={}),
                     },
                     {"portal": ours, "hordak": theirs},
                     clients=clients,

@@ -9,6 +9,7 @@ import json
 import os
 import platform
 import shutil
+import socket
 import statistics
 import subprocess
 import time
@@ -80,6 +81,18 @@ class Bench:
     def size(self, *, full: int, quick: int, tiny: int) -> int:
         """How many, in a run of this size."""
         return tiny if self.tiny else quick if self.quick else full
+
+    def free_port(self) -> int:
+        """The next port that nobody listens on."""
+        while True:
+            port, self.first_port = self.first_port, self.first_port + 1
+            with socket.socket() as probe:
+                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                try:
+                    probe.bind(("127.0.0.1", port))
+                except OSError:
+                    continue
+                return port
 
     def say(self, text: str) -> None:
         """Tell whoever waits what happens now."""
@@ -304,10 +317,10 @@ def _short(number: float) -> str:
     return f"{number:.3g}"
 
 
-def save(bench: Bench, *, took_seconds: float) -> Path:
+def save(bench: Bench, folder: Path, *, took_seconds: float) -> Path:
     """Write everything as JSON; returns where."""
-    RESULTS.mkdir(exist_ok=True)
-    path = RESULTS / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{datetime.now(UTC):%Y%m%dT%H%M%SZ}.json"
     commit = subprocess.run(
         ["git", "rev-parse", "--short", "HEAD"],
         capture_output=True,

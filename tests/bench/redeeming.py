@@ -67,7 +67,9 @@ def _against_floors(bench: Bench, engine_name: str) -> None:
     keys = (f"key-{number:09d}" for number in itertools.count())
     with bench.database(engine_name) as (url, engine), Session(engine) as session:
         filling.program(session)
-        ids = filling.accounts(session, ACCOUNTS, lots=LOTS, points_each=POINTS_EACH)
+        ids = filling.accounts(
+            session, 5 if bench.tiny else ACCOUNTS, lots=LOTS, points_each=POINTS_EACH
+        )
         session.close()
         floors.prepare(url, ids, lots=LOTS, points_each=POINTS_EACH)
         engine.dispose()
