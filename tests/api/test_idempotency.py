@@ -42,8 +42,18 @@ def test_the_same_request_gives_the_same_bytes_and_is_done_once(till, member):
 
 
 def test_spacing_and_order_of_members_make_no_other_request(till, member):
-    first = till("POST", "/redemptions", key="k", data=b'{"account": "%b", "points": 100}' % member["id"].encode())
-    again = till("POST", "/redemptions", key="k", data=b'{"points":100,\n"account":"%b"}' % member["id"].encode())
+    first = till(
+        "POST",
+        "/redemptions",
+        key="k",
+        data=b'{"account": "%b", "points": 100}' % member["id"].encode(),
+    )
+    again = till(
+        "POST",
+        "/redemptions",
+        key="k",
+        data=b'{"points":100,\n"account":"%b"}' % member["id"].encode(),
+    )
     assert again.data == first.data
     assert again.headers["Idempotency-Hit"] == "true"
 

@@ -29,7 +29,7 @@ from portal.errors import NotFound, PortalError
 from portal.programs.fields import by_path
 from portal.web.api import idempotency, wire
 from portal.web.api.auth import authenticate, note_use, require_scope
-from portal.web.api.errors import BodyTooLarge, UnparsableBody, UnsupportedMedia, WrongFields
+from portal.web.api.errors import BodyTooLarge, UnsupportedMedia, WrongFields
 from portal.web.api.schemas import Nothing
 from portal.web.extensions import db
 
@@ -218,6 +218,13 @@ def read_body() -> Any:
         BodyTooLarge: more than 64 kB.
         UnparsableBody: it is not JSON.
     """
+    if not request.content_length and "Transfer-Encoding" not in request.headers:
+        return {}
+    charset = request.mimetype_params.get("charset", "utf-8").lower()
+    if request.mimetype != JSON_TYPE or charset not in ("utf-8", "utf8"):
+        raise UnsupportedMedia()
+    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
+        raise UnsupportedMedia("Send the body plain, not compressed.")
     request.max_content_length = BODY_BYTES_MAX
     try:
         body = request.get_data(cache=False)
@@ -225,11 +232,6 @@ def read_body() -> Any:
         raise BodyTooLarge(limit=BODY_BYTES_MAX) from error
     if not body:
         return {}
-    charset = request.mimetype_params.get("charset", "utf-8").lower()
-    if request.mimetype != JSON_TYPE or charset not in ("utf-8", "utf8"):
-        raise UnsupportedMedia()
-    if request.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise UnparsableBody("The body is compressed; send it plain.")
     return wire.read(body)
 
 
