@@ -354,8 +354,9 @@ def reverse(
 
     Raises:
         EntryNotFound: there is no such entry.
-        NotReversible: it is an expiry, a move, or a reversal itself; redemptions
-            are reversed by :func:`reverse_redemption`.
+        NotReversible: it is an expiry, a move, a maturing (the earning is what
+            is reversed) or a reversal itself; redemptions are reversed by
+            :func:`reverse_redemption`.
         AlreadyReversed: nothing remains. MoreThanRedeemed: less remains.
     """
     home_id, sequence = _key(entry_id)
@@ -371,13 +372,19 @@ def reverse(
         debit = posting.debit(home_id, sequence, -entry.amount)
         event = posting.begin(facts)
         posting.give_back(event, book, debit, part, grace_expires_at=grace_expires_at)
-    elif entry.amount > 0 and entry.type in credits:
+    elif entry.amount > 0 and entry.type in credits and not _matured(posting, entry):
         part = _part(points, remaining)
         event = posting.begin(facts)
         _take_back(posting, book, facts=event, entry=entry, points=part, policy=policy)
     else:
         raise NotReversible(type=entry.type)
     return posting.write()[0]
+
+
+def _matured(posting: Posting, entry: AnyRow) -> bool:
+    """Whether a credit only moved points that an earlier one brought: that one is reversed."""
+    opened = posting.shelf.lots_of(entry.account_id, entry.sequence, holders=())
+    return any(lot.origin_account_id is not None for lot in opened)
 
 
 def _take_back(

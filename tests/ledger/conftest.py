@@ -155,9 +155,8 @@ class Book:
         return ledger.verify(self.session) == []
 
 
-@pytest.fixture
-def book(session, at):
-    """The ledger, with one program in it; the book is verified when the test ends."""
+def add_programs(session: Session, at) -> None:
+    """The programs that accounts belong to; the book asks nothing else of them."""
     with orm.writing(session):
         for program_id in ("corner", "other"):
             session.execute(
@@ -173,6 +172,12 @@ def book(session, at):
                     "updated_at": at,
                 },
             )
+
+
+@pytest.fixture
+def book(session, at):
+    """The ledger, with two programs; the book is verified when the test ends."""
+    add_programs(session, at)
     book = Book(session, at)
     yield book
     session.rollback()

@@ -156,3 +156,19 @@ def test_an_account_holds_no_more_than_can_be_counted(book, at):
     book.earn(account, most, available_from=at + DAY)
     with pytest.raises(errors.InvalidPoints):
         book.earn(account, 1, trigger="delivered")
+
+
+def test_matured_points_are_taken_back_by_their_earning_alone(book, at):
+    account = book.open()
+    earned = book.earn(account, 40, available_from=at + DAY).entries[0]
+    later = at + 2 * DAY
+    book.settle(at=later)
+    (matured,) = [
+        line.entry
+        for line in book.history(account, at=later).lines
+        if line.entry.category == "regular"
+    ]
+    with pytest.raises(errors.NotReversible):
+        book.take_back(matured.id, at=later)
+    book.take_back(earned.id, at=later)
+    assert book.balance(account, at=later) == 0
