@@ -20,6 +20,13 @@
 
   document.addEventListener("DOMContentLoaded", () => focusIn(document));
 
+  // A filter that asks for nothing needs no place in the address.
+  document.addEventListener("htmx:configRequest", (event) => {
+    if (event.detail.verb !== "get") return;
+    const asked = event.detail.formData;
+    for (const [name, value] of [...asked.entries()]) if (value === "") asked.delete(name);
+  });
+
   let waiting = 0;
   const wait = (step) => {
     waiting = Math.max(0, waiting + step);
@@ -28,7 +35,7 @@
   document.addEventListener("htmx:beforeRequest", (event) => {
     wait(1);
     const target = event.detail.target;
-    if (target && target.hasAttribute("aria-live-busy")) target.setAttribute("aria-busy", "true");
+    if (target && target.hasAttribute("data-busy")) target.setAttribute("aria-busy", "true");
   });
   document.addEventListener("htmx:afterRequest", (event) => {
     wait(-1);
