@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/installed
 WORKERS ?= 2
-# "none" runs the tests in this one process.
+# 0 runs the tests in one process, in which a debugger works.
 TEST_PROCESSES ?= 2
 
 .DEFAULT_GOAL := help
@@ -25,8 +25,8 @@ setup: $(STAMP) ## the virtual environment and what is installed in it
 # Made anew when what is to be installed changes; otherwise it costs nothing.
 $(STAMP): requirements.lock pyproject.toml
 	@sh .ci/python $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.lock
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps -e .
+	@$(BIN)/python -m pip install -qq --root-user-action=ignore --disable-pip-version-check -r requirements.lock
+	@$(BIN)/python -m pip install -qq --root-user-action=ignore --disable-pip-version-check --no-deps -e .
 	@touch $(STAMP)
 
 test: $(STAMP) ## all tests, on SQLite and PostgreSQL and in a browser (REQUIRE_ALL=1: no skips)

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from enum import StrEnum
 
-import apprise
 import click
 import pysqlite3.dbapi2
 from pydantic import SecretStr, ValidationError
 from sqlalchemy import func, inspect, select, text
 
-from portal import clock, demo, schema
+from portal import clock, demo, outbox, schema
 from portal.access.models import ApiKey
 from portal.cli.edge import Opened, opened, sentence, shown_address
 from portal.config import DEVELOPMENT_SECRET
@@ -257,14 +256,18 @@ def _channel(name: str, address: SecretStr | None, development: bool) -> Iterato
                 f"set PORTAL_{name}_URL to an apprise address, or nobody gets a code that way",
             )
         return
-    if apprise.Apprise().add(address.get_secret_value()):
-        yield well("delivery", f"{name} goes to the address of PORTAL_{name}_URL")
-    else:
+    try:
+        outbox.AppriseSender(
+            address.get_secret_value(), channel={"SMS": "sms", "MAIL": "email"}[name]
+        )
+    except ValueError:
         yield ill(
             "delivery",
             f"PORTAL_{name}_URL is not an address that apprise understands",
             "see https://appriseit.com for the form of each service's address",
         )
+    else:
+        yield well("delivery", f"{name} goes to the address of PORTAL_{name}_URL")
 
 
 def _programs(work: Opened) -> Iterator[Finding]:

@@ -94,7 +94,7 @@ def opened(*, migrated: bool = True) -> Iterator[Opened]:
     Raises:
         click.ClickException: the schema is missing, or not the newest.
     """
-    settings = load_settings()
+    settings = _settings()
     engine = open_engine(settings)
     try:
         if migrated:
@@ -103,6 +103,16 @@ def opened(*, migrated: bool = True) -> Iterator[Opened]:
             yield Opened(settings=settings, engine=engine, session=session)
     finally:
         engine.dispose()
+
+
+def _settings() -> Settings:
+    try:
+        return load_settings()
+    except OSError as error:
+        # It makes the folder of the SQLite file.
+        raise click.ClickException(
+            f"PORTAL_DATABASE_URL: {error.filename} cannot be made: {error.strerror}."
+        ) from error
 
 
 def open_engine(settings: Settings) -> Engine:

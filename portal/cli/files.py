@@ -107,7 +107,8 @@ def purchases(file: Path, program_id: str | None) -> None:
     seconds = max(time.monotonic() - began, 0.001)
     click.echo(_told(summary, points=name.spoken_points(summary.points), seconds=seconds))
     if summary.bad:
-        click.echo(f"Rows that were not imported: {summary.errors_path}")
+        rows = "row was" if summary.bad == 1 else "rows were"
+        raise click.ClickException(f"{summary.bad} {rows} not imported: see {summary.errors_path}.")
 
 
 def _told(summary: Summary, *, points: str, seconds: float) -> str:

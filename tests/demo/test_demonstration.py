@@ -1,0 +1,132 @@
+from datetime import UTC, datetime, timedelta
+
+import phonenumbers
+import pytest
+from sqlalchemy import select
+
+from portal import demo, ledger, members, orm, programs
+from portal.demo import cast
+from portal.ledger.models import Account, Category, Entry, EntryType
+from portal.members.cards import is_ours
+
+
+@pytest.fixture
+def played(session, at):
+    with orm.writing(session):
+        demo.create(session, at=at, actor="test")
+    return session
+
+
+def position_of(session, person, at, program="corner"):
+    customer = members.find_customer(session, type="mobile", value=person.mobile)
+    account = members.account_for(
+        session, customer_id=customer.id, program=programs.find(session, program)
+    )
+    return ledger.position(session, account_id=account.id, at=at)
+
+
+def test_the_books_of_the_demonstration_agree(played):
+    assert ledger.verify(played) == []
+
+
+def test_it_shows_what_a_member_may_meet(played, at):
+    ana = position_of(played, cast.ANA, at)
+    assert ana.promised > 0
+    assert ana.deadlines[0].expires_at - at < timedelta(days=10)
+    assert sum(deadline.points for deadline in ana.deadlines) == ana.balance > 0
+    assert position_of(played, cast.ANA, at, "credits").balance > 0
+
+    assert position_of(played, cast.BEATRIZ, at).debt > 0
+    assert position_of(played, cast.DUARTE, at).account.status == "closed"
+    assert position_of(played, cast.TOMAS, at).balance > 5_000
+    assert position_of(played, cast.SOFIA, at, "credits").promised > 0
+    waiting = position_of(played, cast.PRIYA, at).maturing
+    assert any(one.trigger == "survey" for one in waiting)
+    assert (
+        played.scalar(select(Account.customer_id).where(Account.external_id == cast.NOBODY)) is None
+    )
+
+    kinds = set(played.scalars(select(Entry.type).distinct()))
+    assert kinds == {
+        EntryType.EARN,
+        EntryType.REDEEM,
+        EntryType.EXPIRE,
+        EntryType.ADJUST,
+        EntryType.REVERSE,
+        EntryType.TRANSFER,
+    }
+    assert set(played.scalars(select(Entry.category).distinct())) == set(Category)
+
+
+def test_it_lies_in_the_two_years_before_now(played, at):
+    first, *_, last = played.scalars(select(Entry.occurred_at).order_by(Entry.occurred_at))
+    assert timedelta(days=725) < at - first < timedelta(days=735)
+    assert at - last < timedelta(days=4)
+
+
+@pytest.mark.parametrize(
+    "moment",
+    [
+        datetime(2026, 3, 2, 0, 5, tzinfo=UTC),
+        datetime(2028, 2, 29, 23, 55, tzinfo=UTC),
+        datetime(2026, 10, 25, 1, 30, tzinfo=UTC),
+    ],
+)
+def test_it_can_be_made_at_any_time_of_any_day(session, moment):
+    with orm.writing(session):
+        demo.create(session, at=moment, actor="test")
+    assert position_of(session, cast.BEATRIZ, moment).debt > 0
+    assert position_of(session, cast.ANA, moment).deadlines[0].expires_at - moment < timedelta(
+        days=14
+    )
+    assert ledger.verify(session) == []
+
+
+def test_it_is_the_same_each_time(played, at, tmp_path):
+    def told(session):
+        return [
+            (person.name, position.balance, position.promised, position.lifetime)
+            for person in demo.PEOPLE
+            for program in {habit.program for habit in person.habits} or {"corner"}
+            for position in [position_of(session, person, at, program)]
+        ]
+
+    from sqlalchemy.orm import Session
+
+    from portal import schema
+
+    engine = orm.make_engine(f"sqlite:///{tmp_path / 'again.db'}")
+    schema.upgrade(engine)
+    with Session(engine) as again:
+        with orm.writing(again):
+            demo.create(again, at=at, actor="test")
+        assert sorted(told(again)) == sorted(told(played))
+    engine.dispose()
+
+
+def test_it_does_not_mix_with_anything_else(session, at):
+    assert not demo.present(session)
+    with orm.writing(session):
+        programs.apply(
+            session, document={"id": "p", "name": "P", "currency": "P"}, actor="test", at=at
+        )
+    with pytest.raises(demo.NotEmpty), orm.writing(session):
+        demo.create(session, at=at, actor="test")
+    assert not demo.present(session)
+
+
+def test_it_is_recognised_and_made_once(played, at):
+    assert demo.present(played)
+    with pytest.raises(demo.NotEmpty), orm.writing(played):
+        demo.create(played, at=at, actor="test")
+
+
+def test_nobody_real_can_be_called_or_written_to():
+    reserved = ("+447700900", "+3363998", "+120255501")
+    for person in demo.PEOPLE:
+        assert person.mobile.startswith(reserved)
+        assert phonenumbers.is_possible_number(phonenumbers.parse(person.mobile))
+        assert person.email.endswith("@example.com")
+        assert is_ours(person.card_number)
+    assert len({person.mobile for person in demo.PEOPLE}) == len(demo.PEOPLE)
+    assert len({person.card_number for person in demo.PEOPLE}) == len(demo.PEOPLE)
