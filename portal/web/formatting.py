@@ -3,6 +3,7 @@
 from datetime import date, datetime, timedelta
 from decimal import Decimal
 
+import phonenumbers
 from babel.dates import format_date, format_datetime
 from babel.numbers import format_currency, format_decimal, list_currencies
 from flask import Flask
@@ -20,7 +21,13 @@ _LONG_MOMENT = {"en": "d MMMM y, HH:mm"}
 def init_app(app: Flask) -> None:
     """Give the filters to every template."""
     app.jinja_env.filters.update(
-        points=points, number=number, money=money, day=day, moment=moment, ago=ago
+        points=points,
+        number=number,
+        money=money,
+        day=day,
+        moment=moment,
+        ago=ago,
+        phone=phone,
     )
 
 
@@ -76,6 +83,15 @@ def ago(when: datetime, at: datetime) -> str:
     if passed < timedelta(days=1):
         return ngettext("%(num)d hour ago", "%(num)d hours ago", passed // timedelta(hours=1))
     return ngettext("%(num)d day ago", "%(num)d days ago", passed.days)
+
+
+def phone(mobile: str) -> str:
+    """``+351 912 345 678`` for a number in E.164; as it is where it cannot be read."""
+    try:
+        parsed = phonenumbers.parse(mobile)
+    except phonenumbers.NumberParseException:
+        return mobile
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
 
 
 def _is_money(program: Program) -> bool:

@@ -104,7 +104,7 @@ def test_program_of_others_cannot_be_chosen(make_member):
 def test_account_shows_who_they_are(member):
     shown = member.get("/account")
     assert "Ana" in shown.text
-    assert "+447400000001" in shown.text
+    assert "+44 7400 000001" in shown.text
     assert shown.response.headers["Cache-Control"] == "no-store"
 
 

@@ -113,7 +113,13 @@ def test_another_member_sees_nothing_of_it(app, member, make_member, database):
         if rule.arguments:
             assert answer.status_code == 404, f"{method} {rule.rule}"
         seen = answer.get_data(as_text=True)
-        for secret in (member.customer_id, *member.accounts.values(), "400000001", "Ana"):
+        for secret in (
+            member.customer_id,
+            *member.accounts.values(),
+            "400000001",
+            "400 000001",
+            "Ana",
+        ):
             assert secret not in seen, f"{method} {rule.rule} shows {secret}"
 
 

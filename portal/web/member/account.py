@@ -10,6 +10,7 @@ from portal.web import auth, htmx, paths, rendering
 from portal.web.extensions import db
 from portal.web.locale import gettext as _
 from portal.web.locale import ngettext
+from portal.web.member import holdings
 from portal.web.member.blueprint import blueprint
 from portal.web.member.devices import device_name
 from portal.web.member.welcome import HOME
@@ -22,13 +23,17 @@ def account() -> Response:
     """Who they are to us, and what they can change."""
     who = auth.member()
     session = db.session()
-    held = {one.program_id for one in ledger.accounts_of(session, customer_id=who.customer_id)}
-    known = programs.find_all(session)
+    chosen = holdings.choose()
+    places = chosen.places if chosen else []
+    held = {place.id for place in places}
     return rendering.page(
         "member/account.html",
         customer=members.customer(session, who.customer_id),
-        held=[one for one in known if one.id in held],
-        joinable=[one for one in known if one.self_enrol and one.id not in held],
+        program=chosen.program if chosen else None,
+        places=places,
+        joinable=[
+            one for one in programs.find_all(session) if one.self_enrol and one.id not in held
+        ],
     )
 
 
@@ -100,10 +105,12 @@ def _ended(sentence: str) -> BaseResponse:
 
 def _devices(sentence: str | None = None) -> Response:
     who, at = auth.member(), clock.now()
+    chosen = holdings.choose()
     found = sessions.list(db.session(), customer_id=who.customer_id, at=at)
     return rendering.page(
         "member/sessions.html",
         "member/_sessions.html",
+        program=chosen.program if chosen else None,
         devices=[
             {
                 "id": one.id,

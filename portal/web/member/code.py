@@ -11,6 +11,7 @@ from portal.access import SignInExpired
 from portal.access import sign_in as entry
 from portal.codes import CodeMalformed, CodeRefused, TriesUsedUp, WrongCode
 from portal.errors import TooMany
+from portal.programs import Program
 from portal.web import auth, htmx, rendering
 from portal.web.extensions import db, limiter
 from portal.web.locale import gettext as _
@@ -19,7 +20,7 @@ from portal.web.member import messages
 from portal.web.member.blueprint import blueprint
 from portal.web.member.forms import CodeForm
 from portal.web.member.sign_in import NEXT, PENDING_COOKIE, let_in, wait_sentence
-from portal.web.member.welcome import HOME
+from portal.web.member.welcome import HOME, only_program
 from portal.web.policy import allow, anyone
 from portal.web.settings import cipher, pepper
 
@@ -124,10 +125,16 @@ def _ask(form: CodeForm, *, status: int = 200, notice: str | None = None) -> Res
         pending=pending,
         wait_seconds=_wait_seconds(pending),
         notice=notice,
+        program=_program(pending),
     )
     if status == 429:
         response.headers["Retry-After"] = str(_wait_seconds(pending) or 60)
     return htmx.into(response, "#entering", swap="outerHTML")
+
+
+def _program(pending: entry.Pending) -> Program | None:
+    chosen = (pending.join or {}).get("program")
+    return programs.find(db.session(), chosen) if chosen else only_program()
 
 
 def _wait_seconds(pending: entry.Pending) -> int:

@@ -18,7 +18,7 @@ from portal.web.locale import gettext as _
 from portal.web.member import messages
 from portal.web.member.blueprint import blueprint
 from portal.web.member.forms import SignInForm, address, name_channels, reachable, show_errors
-from portal.web.member.welcome import HOME
+from portal.web.member.welcome import HOME, only_program
 from portal.web.policy import allow, anyone
 from portal.web.settings import cipher, pepper, settings
 
@@ -144,6 +144,10 @@ def _ask(form: SignInForm, *, status: int = 200) -> Response:
     form.operation.data = operations.new_id()
     name_channels(form)
     response = rendering.page(
-        "member/sign_in.html", "member/_sign_in.html", status=status, form=form
+        "member/sign_in.html",
+        "member/_sign_in.html",
+        status=status,
+        form=form,
+        program=only_program(),
     )
     return htmx.into(response, "#entering", swap="outerHTML") if status != 200 else response
