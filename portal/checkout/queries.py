@@ -15,6 +15,7 @@ from portal.ledger import EntryView, EventView
 from portal.ledger.errors import InvalidCursor
 from portal.ledger.history import entry_view, event_view
 from portal.ledger.models import Account, AccountStatus, Entry, Event, EventDetail
+from portal.ledger.reading import lineage
 
 _event_columns: list[Any] = [
     column.label(f"event_{column.name}")
@@ -115,11 +116,12 @@ def customer_events(
         InvalidCursor: it was not given out here.
     """
     held = {
-        account.id: account.program_id
+        account_id: account.program_id
         for account in ledger.accounts_of(session, customer_id=customer_id)
-        if program is None or account.program_id == program
+        if account.status != AccountStatus.MERGED and program in (None, account.program_id)
+        for account_id in lineage(session, account.id)
     }
-    mine = Entry.account_id.in_(held)
+    mine = Entry.account_id.in_(list(held))
     wanted = select(Entry.occurred_at, Entry.event_id).where(mine).distinct()
     if store is not None or till is not None:
         wanted = wanted.join(Event, Event.id == Entry.event_id)

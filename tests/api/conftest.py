@@ -93,7 +93,7 @@ class Till:
         content = response.json
         assert content["status"] == status
         assert content["code"] == code, content
-        assert content["type"] and content["title"] and content["detail"]
+        assert all(content[name] for name in ("type", "title", "detail"))
         return content
 
 
