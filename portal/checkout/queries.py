@@ -20,7 +20,7 @@ from portal.ledger.reading import lineage
 _event_columns: list[Any] = [
     column.label(f"event_{column.name}")
     for column in Event.__table__.columns
-    if column.name not in ("digest", "detail_digest")
+    if column.name not in ("id", "digest", "detail_digest")
 ]
 _CLOSED_LAST = case((Account.status == AccountStatus.CLOSED.value, 1), else_=0)
 
