@@ -12,6 +12,7 @@ from portal import clock, demo, outbox
 from portal import worker as background
 from portal.cli.edge import Opened, open_engine, opened
 from portal.config import Settings
+from portal.web import logs
 
 THREADS = 4
 """Of each worker process; a request mostly waits for the database."""
@@ -45,6 +46,7 @@ def worker() -> None:
     with opened() as work:
         refuse_demonstration(work)
         settings = work.settings
+    logs.configure(development=settings.development, level=settings.log_level)
     background.run(settings)
 
 
