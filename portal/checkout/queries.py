@@ -17,10 +17,11 @@ from portal.ledger.history import entry_view, event_view
 from portal.ledger.models import Account, AccountStatus, Entry, Event, EventDetail
 from portal.ledger.reading import lineage
 
+# Named as ledger.history.event_view reads them.
 _event_columns: list[Any] = [
-    column.label(f"event_{column.name}")
+    column.label(f"told_{column.name}")
     for column in Event.__table__.columns
-    if column.name not in ("id", "digest", "detail_digest")
+    if column.name not in ("digest", "detail_digest")
 ]
 _CLOSED_LAST = case((Account.status == AccountStatus.CLOSED.value, 1), else_=0)
 
@@ -167,8 +168,8 @@ def _events(
         select(
             Entry.__table__,
             *_event_columns,
-            EventDetail.note.label("event_note"),
-            EventDetail.details.label("event_metadata"),
+            EventDetail.note.label("told_note"),
+            EventDetail.details.label("told_metadata"),
         )
         .join(Event, Event.id == Entry.event_id)
         .outerjoin(EventDetail, EventDetail.event_id == Entry.event_id)
