@@ -40,8 +40,17 @@ class Side:
 
     port: int
     headers: dict[str, str]
+    process: psutil.Process | None = None
     outcomes: list[Outcome] = field(default_factory=list)
+    worker_microseconds: list[float] = field(default_factory=list)
+    """Of the workers' processor time, for each request."""
     answered: int = 0
+
+    def worker_seconds(self) -> float:
+        if self.process is None:
+            return 0.0
+        times = [worker.cpu_times() for worker in self.process.children()]
+        return sum(one.user + one.system for one in times)
 
     def of(self, name: str) -> list[float]:
         return [getattr(outcome, name) for outcome in self.outcomes]
@@ -74,23 +83,23 @@ def _measure(
     bearer = {"Authorization": f"Bearer {key}"}
     with ExitStack() as servers:
         sides: dict[str, Side] = {}
-        processes: dict[str, psutil.Process] = {}
         for name in APPS:
             port = bench.free_port()
             process = servers.enter_context(
                 served([sys.executable, "-m", "tests.bench.apps", name], port, environment, bench)
             )
-            processes[name] = psutil.Process(process.pid)
-            sides[name] = Side(port=port, headers=bearer)
+            sides[name] = Side(port=port, headers=bearer, process=psutil.Process(process.pid))
         for clients in (8,) if bench.tiny else (1, 8, 32):
             spread = take_turns(bench, sides, dict.fromkeys(sides, ids), clients=clients)
             _tell(bench, engine_name, spread, clients, "spread")
             if clients == 1:
                 continue
+            if clients == 8:
+                _tell_processor(bench, engine_name, spread)
             hot = take_turns(bench, sides, dict.fromkeys(sides, ids[:1]), clients=clients)
             _tell(bench, engine_name, hot, clients, "one hot account")
             _tell_hot(bench, engine_name, spread, hot, clients)
-        _tell_memory(bench, engine_name, processes["portal"])
+        _tell_memory(bench, engine_name, sides["portal"])
     _require_all_booked(engine, accounts=len(ids), answered=sides["portal"].answered)
     bench.drop(floor_url)
 
@@ -104,7 +113,10 @@ def take_turns(
         name: [json.dumps({"account": one, "points": floors.POINTS}) for one in ids]
         for name, ids in accounts.items()
     }
-    taken = {name: Side(port=side.port, headers=side.headers) for name, side in sides.items()}
+    taken = {
+        name: Side(port=side.port, headers=side.headers, process=side.process)
+        for name, side in sides.items()
+    }
     names = list(sides)
     rounds = bench.size(full=7, quick=3, tiny=1)
     for number in range(rounds):
@@ -119,7 +131,10 @@ def take_turns(
                 clients=clients,
                 seconds=slice_seconds,
             )
+            spent = side.worker_seconds()
             outcome = send(job)
+            spent = side.worker_seconds() - spent
+            side.worker_microseconds.append(spent / outcome.answered * 1e6)
             side.outcomes.append(outcome)
             sides[name].answered += outcome.answered
     return taken
@@ -184,6 +199,22 @@ def _tell(
     tell("p99_ms", "floor", "floor endpoint", unit="ms", goal=bound, goal_is="at most")
 
 
+def _tell_processor(bench: Bench, engine_name: str, sides: dict[str, Side]) -> None:
+    """What the web workers spend: it hardly depends on what else the machine does."""
+    for name, floor_name in (("floor", "floor endpoint"), ("bare", "bare Flask answer")):
+        bench.add(
+            compare(
+                part=PART,
+                engine=engine_name,
+                what="processor time of the workers, per request",
+                floor_name=floor_name,
+                unit="µs",
+                portal=sides["portal"].worker_microseconds,
+                floor=[max(each, 1.0) for each in sides[name].worker_microseconds],
+            )
+        )
+
+
 def _tell_hot(
     bench: Bench,
     engine_name: str,
@@ -215,8 +246,9 @@ def _tell_hot(
     )
 
 
-def _tell_memory(bench: Bench, engine_name: str, parent: psutil.Process) -> None:
-    workers = [child.memory_info().rss / 1e6 for child in parent.children()]
+def _tell_memory(bench: Bench, engine_name: str, side: Side) -> None:
+    assert side.process is not None
+    workers = [child.memory_info().rss / 1e6 for child in side.process.children()]
     most = max(workers)
     bench.add(
         Figure(
