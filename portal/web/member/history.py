@@ -8,7 +8,7 @@ from io import StringIO
 from itertools import groupby
 from typing import Any
 
-from flask import Response, g, request, stream_with_context, url_for
+from flask import Response, request, stream_with_context, url_for
 
 from portal import clock, ledger
 from portal.ledger import Category, EntryType, HistoryLine, HistoryPage, PendingLine
@@ -103,7 +103,6 @@ def history() -> Response:
     if chosen is None:
         return rendering.page("member/no_account.html")
     program, at = chosen.program, clock.now()
-    g.program = program
     filters = _filters(program, at)
     cursor = request.args.get("cursor")
     found = _read(chosen, filters, at, cursor)
@@ -133,7 +132,6 @@ def history() -> Response:
 def story(entry_id: str) -> Response:
     """One movement with its story; somebody else's is not found, like one that never was."""
     told, program = stories.tell(entry_id)
-    g.program = program
     return rendering.page("member/story.html", "member/_story.html", program=program, story=told)
 
 
@@ -147,7 +145,6 @@ def history_csv() -> Response:
         rows: Iterator[str] = iter([_csv_line(_csv_head())])
         name = "history"
     else:
-        g.program = chosen.program
         rows = _csv_rows(chosen, _filters(chosen.program, at), at)
         name = f"{chosen.program.id}-{chosen.program.local_date(at).isoformat()}"
     response = Response(stream_with_context(rows), mimetype="text/csv")

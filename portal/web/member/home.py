@@ -11,7 +11,7 @@ from datetime import date, datetime, timedelta
 
 import segno
 from babel.dates import format_date, format_skeleton
-from flask import Response, g
+from flask import Response
 from markupsafe import Markup
 from sqlalchemy import select
 
@@ -121,7 +121,6 @@ def home() -> Response:
         return rendering.page("member/no_account.html")
     session, at = db.session(), clock.now()
     program, account = chosen.program, chosen.account
-    g.program = program
     position = ledger.position(session, account_id=account.id, at=at)
     lines = last_lines(session, account_ids=chosen.lineage, limit=LAST_LINES)
     return rendering.page(

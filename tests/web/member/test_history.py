@@ -33,7 +33,7 @@ def test_lines_are_plain_words_with_a_running_balance(portal):
         "Balance 12 points",
         "Balance 42 points",
     ]
-    assert [day.text for day in page.select(".day-title")][0] == "Yesterday"
+    assert page.select_one(".day-title").text == "Yesterday"
 
 
 def test_what_is_due_and_not_booked_stands_on_top_without_a_link(portal):

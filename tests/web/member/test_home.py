@@ -217,3 +217,14 @@ def test_a_program_brings_its_own_stylesheet(portal):
     assert "immutable" in answer.headers["Cache-Control"]
     assert "immutable" not in portal.client.get("/theme/corner.css").headers["Cache-Control"]
     assert portal.client.get("/theme/nowhere.css").status_code == 404
+
+
+def test_a_program_with_a_logo_shows_it(portal):
+    assert portal.get("/home").select_one(".brand-mark").text == "C"
+    with orm.writing(portal.session):
+        document = programs.document(portal.session, "corner")
+        document = document | {"theme": {"accent": "#0a7d5a", "logo": "/static/icons/favicon.svg"}}
+        programs.apply(portal.session, document=document, actor="test", at=portal.at)
+    page = portal.get("/home")
+    assert page.select_one("img.brand-logo")["src"] == "/static/icons/favicon.svg"
+    assert not page.select(".brand-mark")
