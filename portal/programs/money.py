@@ -6,6 +6,7 @@ taken. So nobody gains a cent by splitting a redemption.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 from babel.numbers import get_currency_precision, get_currency_symbol
 
@@ -39,6 +40,7 @@ class Rate:
         return self.points_for(self.value_of(points).amount)
 
 
+@lru_cache(maxsize=1024)
 def decimals_of(currency: str) -> int:
     """The usual decimals of a currency: EUR 2, JPY 0; 2 for a branded word."""
     return int(get_currency_precision(currency))
@@ -57,7 +59,12 @@ def plain(amount: int, decimals: int) -> str:
 def spoken(money: Money) -> str:
     """Money in an English sentence: ``€42.10``, ``12 megabucks``."""
     amount = plain(money.amount, decimals_of(money.currency))
-    symbol = str(get_currency_symbol(money.currency, locale="en"))
+    symbol = _symbol_of(money.currency)
     if symbol == money.currency:
         return f"{amount} {money.currency}"
     return f"-{symbol}{amount[1:]}" if amount.startswith("-") else f"{symbol}{amount}"
+
+
+@lru_cache(maxsize=1024)
+def _symbol_of(currency: str) -> str:
+    return str(get_currency_symbol(currency, locale="en"))

@@ -1,7 +1,7 @@
 """A program as an object: what its file says, with the sums that follow from it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -9,10 +9,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from portal.programs import calendar, expiry
-from portal.programs.earning import Bonus, EventRule, Rule, SpendRule, rules_from
+from portal.programs.earning import Bonus, available_from
 from portal.programs.errors import NoRate
 from portal.programs.expiry import AfterInactivity, ExpiryPolicy
 from portal.programs.money import Money, Rate, plain
+from portal.programs.rules import Rule, SpendRule, rules_from
+from portal.programs.ruleset import Ruleset, ruleset
 
 
 class RefundPolicy(StrEnum):
@@ -57,12 +59,16 @@ class Theme:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Tier:
-    """A rung of the ladder, reached at ``threshold`` points (smallest unit)."""
+    """A rung of the ladder, reached at ``threshold`` points (smallest unit).
+
+    ``benefits`` are what it gives besides, in the program's own words.
+    """
 
     id: str
     name: str
     threshold: int
     multiplier: Decimal
+    benefits: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,6 +136,12 @@ class Program:
     redemption: RedemptionRules
     transfers: TransferRules
     version: int
+    ruleset: Ruleset = field(init=False, repr=False, compare=False)
+    """The earning rules, sorted for use."""
+
+    def __post_init__(self) -> None:
+        """Sort the rules once."""
+        object.__setattr__(self, "ruleset", ruleset(self.earning))
 
     @property
     def money(self) -> str | None:
@@ -197,11 +209,12 @@ class Program:
             Bonus(
                 rule_id=rule.id,
                 points=rule.points,
-                explanation=f"{self.spoken_points(rule.points)} for {rule.event}",
+                explanation=f"{self.spoken_points(rule.points)} for {rule.name or rule.event}",
                 expires_at=self.expires_at(at),
+                available_from=available_from(self, rule.wait_days, at),
+                rewards=rule.rewards,
             )
-            for rule in self.earning
-            if isinstance(rule, EventRule) and rule.event == event
+            for rule in self.ruleset.events.get(event, ())
         ]
 
     def tier_of(self, points: int) -> Tier | None:
@@ -255,6 +268,7 @@ def from_document(document: dict[str, Any], *, version: int) -> Program:
                 name=tier["name"],
                 threshold=tier["from"],
                 multiplier=Decimal(tier["multiplier"]),
+                benefits=tuple(tier.get("benefits", ())),
             )
             for tier in document["tiers"]
         ),

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from portal.programs import schema
-from portal.programs.earning import ACCOUNT_CREATED, earned
+from portal.programs.earning import ACCOUNT_CREATED, Line, earned
 from portal.programs.program import from_document
 
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
@@ -20,6 +20,9 @@ class Receipt:
     currency: str = "EUR"
     tax: int = 0
     placed_at: datetime = NOON
+    store: str | None = None
+    lines: tuple[Line, ...] = ()
+    points_paid_value: int = 0
 
 
 def rule(id="base", **changes):
