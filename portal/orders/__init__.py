@@ -1,7 +1,28 @@
 """What was bought: each purchase recorded once, earning once."""
 
+from portal.orders import tiers
+from portal.orders.booking import Prepared
 from portal.orders.purchases import Outcome, Purchase, Recorded
-from portal.orders.queries import OrderView, find
-from portal.orders.service import BATCH_MAX, record
+from portal.orders.queries import Earning, EarningPart, OrderView, find
+from portal.orders.service import BATCH_MAX, conclude, prepare, record, resume
+from portal.orders.uses import used
+from portal.programs.earning import Line
 
-__all__ = ["BATCH_MAX", "OrderView", "Outcome", "Purchase", "Recorded", "find", "record"]
+__all__ = [
+    "BATCH_MAX",
+    "Earning",
+    "EarningPart",
+    "Line",
+    "OrderView",
+    "Outcome",
+    "Prepared",
+    "Purchase",
+    "Recorded",
+    "conclude",
+    "find",
+    "prepare",
+    "record",
+    "resume",
+    "tiers",
+    "used",
+]

@@ -207,9 +207,7 @@ def earned(
     factors = _factors(program, purchase, tier, used) if gains else []
     base_parts = _rounded(gains, factors)
     bonuses = [
-        (rule, rule.bonus or 0)
-        for rule in rules.bonuses
-        if _applies(program, rule, purchase, used)
+        (rule, rule.bonus or 0) for rule in rules.bonuses if _applies(program, rule, purchase, used)
     ]
     waiting = _waiting(rules, purchase.currency, lines)
     work = Workings(gains, [factor for factor, _ in factors], base_parts, bonuses, waiting)
@@ -219,9 +217,7 @@ def earned(
     uses = [rule.id for _, rule in factors if rule is not None and rule.limited]
     uses += [rule.id for rule, _ in bonuses if rule.limited]
     uses += [
-        gain.rule.id
-        for gain in gains
-        if isinstance(gain.rule, VisitRule) and gain.rule.once_a_day
+        gain.rule.id for gain in gains if isinstance(gain.rule, VisitRule) and gain.rule.once_a_day
     ]
     return Earned(
         points=sum(part.points for part in parts),
@@ -237,9 +233,7 @@ def earned(
 
 
 def _nothing(explain: Callable[[], str]) -> Earned:
-    return Earned(
-        points=0, rule_id=None, available_from=None, expires_at=None, _explain=explain
-    )
+    return Earned(points=0, rule_id=None, available_from=None, expires_at=None, _explain=explain)
 
 
 class _Money(NamedTuple):
@@ -259,7 +253,7 @@ def _money_lines(program: "Program", purchase: Bought) -> list[_Money]:
         value = purchase.value
         if not off:
             return [_Money(None, None, 1, value, value - purchase.tax)]
-        net_off, tax_off = shared(off, [value - purchase.tax, purchase.tax])
+        net_off = shared(off, [value - purchase.tax, purchase.tax])[0]
         return [_Money(None, None, 1, value - off, value - purchase.tax - net_off)]
     lines = [line for line in purchase.lines if line.value > 0]
     off += -sum(line.value for line in purchase.lines if line.value < 0)
@@ -268,14 +262,14 @@ def _money_lines(program: "Program", purchase: Bought) -> list[_Money]:
         taxes = shared(purchase.tax, [line.value for line in lines])
     # Each line is its net and its tax; what was paid otherwise comes off both in proportion.
     cells = [
-        cell
-        for line, tax in zip(lines, taxes, strict=True)
-        for cell in (line.value - tax, tax)
+        cell for line, tax in zip(lines, taxes, strict=True) for cell in (line.value - tax, tax)
     ]
     if off:
         cells = [cell - less for cell, less in zip(cells, shared(off, cells), strict=True)]
     return [
-        _Money(line.sku, line.category, line.quantity, cells[2 * at] + cells[2 * at + 1], cells[2 * at])
+        _Money(
+            line.sku, line.category, line.quantity, cells[2 * at] + cells[2 * at + 1], cells[2 * at]
+        )
         for at, line in enumerate(lines)
     ]
 
@@ -285,7 +279,9 @@ def _best(rules: Ruleset, currency: str, lines: Sequence[_Money]) -> list[Gain]:
     spends = rules.spends.get(currency, ())
     won: dict[int, tuple[SpendRule | ItemRule, int]] = {}
     for line in lines:
-        candidates = (*spends, *rules.items_for(line.sku, line.category)) if rules.items else spends
+        candidates: tuple[tuple[int, SpendRule | ItemRule], ...] = (
+            (*spends, *rules.items_for(line.sku, line.category)) if rules.items else spends
+        )
         best: tuple[int, SpendRule | ItemRule, int] | None = None
         most = (0, 0, 1)
         for place, rule in candidates:
@@ -298,9 +294,7 @@ def _best(rules: Ruleset, currency: str, lines: Sequence[_Money]) -> list[Gain]:
         if best is not None:
             place, rule, amount = best
             won[place] = (rule, won[place][1] + amount if place in won else amount)
-    gains = [
-        Gain(rule, *_exact(rule, amount), amount) for _, (rule, amount) in sorted(won.items())
-    ]
+    gains = [Gain(rule, *_exact(rule, amount), amount) for _, (rule, amount) in sorted(won.items())]
     return [gain for gain in gains if gain.base > 0]
 
 
@@ -376,9 +370,7 @@ def _applies(
     return rule.when.meets(purchase.placed_at, program.timezone, purchase.store)
 
 
-def _rounded(
-    gains: list[Gain], factors: list[tuple[Factor, PromotionRule | None]]
-) -> list[int]:
+def _rounded(gains: list[Gain], factors: list[tuple[Factor, PromotionRule | None]]) -> list[int]:
     """The one rounding: the total down, then shared by what each rule gave."""
     times, of = 1, 1
     for factor, _ in factors:

@@ -1,5 +1,6 @@
 """How points came about, in English sentences that a page can show."""
 
+from fractions import Fraction
 from typing import TYPE_CHECKING
 
 from portal.programs.money import Money, spoken
@@ -55,9 +56,7 @@ def waiting_part(program: "Program", currency: str, work: "Workings", at: int) -
 
 def _base(program: "Program", currency: str, work: "Workings") -> str:
     given = " and ".join(_given(program, currency, gain) for gain in work.gains)
-    running = sum(
-        (gain.num * _common(work, gain) for gain in work.gains), start=0
-    )
+    running = sum((gain.num * _common(work, gain) for gain in work.gains), start=0)
     of = _denominator(work)
     sentence = f"{given} = {program.plain(running // of)}"
     for factor in work.factors:
@@ -88,9 +87,12 @@ def _given(program: "Program", currency: str, gain: "Gain") -> str:
             items = f"{gain.base} item" if gain.base == 1 else f"{gain.base} items"
             return f"{points} per {each} on {items} of {_label(rule)}"
         case ItemRule():
-            return f"{points} per {_money(rule.per or 1, currency)} on {_taxed(rule, gain.base, currency)} of {_label(rule)}"
+            per, base = _money(rule.per or 1, currency), _taxed(rule, gain.base, currency)
+            return f"{points} per {per} on {base} of {_label(rule)}"
         case SpendRule():
-            return f"{points} per {_money(rule.per, currency)} on {_taxed(rule, gain.base, currency)}"
+            return (
+                f"{points} per {_money(rule.per, currency)} on {_taxed(rule, gain.base, currency)}"
+            )
 
 
 def _taxed(rule: SpendRule | ItemRule | TriggerRule, base: int, currency: str) -> str:
@@ -103,13 +105,10 @@ def _label(rule: ItemRule) -> str:
     return rule.name or (", ".join(names) if len(names) <= _NAMES_SHOWN else rule.id)
 
 
-def _factor(name: str, times: object) -> str:
-    return f"{name} ×{_number(times)}"
-
-
-def _number(times: object) -> str:
-    text = f"{float(times):.6f}".rstrip("0").rstrip(".")  # type: ignore[arg-type]
-    return text
+def _factor(name: str, times: Fraction) -> str:
+    # Written with at most six decimals in the file, so nothing is cut here.
+    times_text = f"{times.numerator / times.denominator:.6f}".rstrip("0").rstrip(".")
+    return f"{name} ×{times_text}"
 
 
 def _bonus(program: "Program", rule: PromotionRule, points: int) -> str:

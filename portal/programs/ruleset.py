@@ -37,9 +37,7 @@ class Ruleset:
     counted: tuple[PromotionRule | VisitRule, ...]
     """Those with a usage limit."""
 
-    def items_for(
-        self, sku: str | None, category: str | None
-    ) -> tuple[tuple[int, ItemRule], ...]:
+    def items_for(self, sku: str | None, category: str | None) -> tuple[tuple[int, ItemRule], ...]:
         """The item rules that may match; one that names both sku and category twice."""
         by_sku = self.by_sku.get(sku, ()) if sku is not None else ()
         by_category = self.by_category.get(category, ()) if category is not None else ()
@@ -101,4 +99,6 @@ def _best_rates(
             best[rule.currency, rule.tax] = (place, rule)
     for (currency, _), found in best.items():
         kept.setdefault(currency, []).append(found)
-    return {currency: tuple(sorted(rules, key=lambda one: one[0])) for currency, rules in kept.items()}
+    return {
+        currency: tuple(sorted(rules, key=lambda one: one[0])) for currency, rules in kept.items()
+    }

@@ -60,9 +60,7 @@ def decided(
 def progress(program: "Program", points: int, tier: "Tier | None") -> Progress:
     """How far ``points`` are from the tier above ``tier``."""
     floor = tier.threshold if tier else 0
-    above = next(
-        (one for one in program.tiers if one.threshold > max(floor, points)), None
-    )
+    above = next((one for one in program.tiers if one.threshold > max(floor, points)), None)
     if above is None:
         return Progress(points=points, tier=tier, next=None, missing=0, share=100)
     way, gone = above.threshold - floor, points - floor
