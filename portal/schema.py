@@ -9,6 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, MetaData
 
 import portal.access.models
+import portal.checkout.models
 import portal.codes.models
 import portal.ledger.models
 import portal.members.models

@@ -1,7 +1,12 @@
-"""What tills and web shops do: enrol, redeem, hold, capture, void, reverse."""
+"""What tills and web shops do: enrol, quote, order, redeem, hold, capture, void, refund."""
 
+from portal.checkout.approving import Approval, CodeLook
+from portal.checkout.completing import capture_order, void_order
 from portal.checkout.enrolling import Enrolled, Person, enrol, live_customer
+from portal.checkout.finding import find_order, refunds_of
+from portal.checkout.placing import place
 from portal.checkout.queries import accounts, customer_events
+from portal.checkout.quotes import CodeSending, look, quote
 from portal.checkout.redemptions import (
     OrderInHand,
     Redeemed,
@@ -12,20 +17,68 @@ from portal.checkout.redemptions import (
     reverse,
     void,
 )
+from portal.checkout.refunds import refund
+from portal.checkout.values import (
+    Basket,
+    Gain,
+    Holder,
+    OrderState,
+    OrderStatus,
+    OrderWish,
+    Placed,
+    Quote,
+    Redeem,
+    Refund,
+    RefundPart,
+    RefundWish,
+    Reward,
+    Source,
+    Split,
+    Warning,
+)
+from portal.programs.earning import Line
 
 __all__ = [
+    "Approval",
+    "Basket",
+    "CodeLook",
+    "CodeSending",
     "Enrolled",
+    "Gain",
+    "Holder",
+    "Line",
     "OrderInHand",
+    "OrderState",
+    "OrderStatus",
+    "OrderWish",
     "Person",
+    "Placed",
+    "Quote",
+    "Redeem",
     "Redeemed",
+    "Refund",
+    "RefundPart",
+    "RefundWish",
+    "Reward",
+    "Source",
+    "Split",
+    "Warning",
     "Wish",
     "accounts",
     "capture",
+    "capture_order",
     "customer_events",
     "enrol",
+    "find_order",
     "live_customer",
+    "look",
+    "place",
+    "quote",
     "redeem",
+    "refund",
+    "refunds_of",
     "require_unit",
     "reverse",
     "void",
+    "void_order",
 ]

@@ -5,52 +5,28 @@ cannot both use up the day.
 """
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from portal import ledger, members, programs
-from portal.checkout.errors import (
-    AboveOrderValue,
-    ApprovalNeeded,
-    HoldTooLong,
-    OtherCustomers,
-    OtherStore,
-    QuoteNotFound,
-    RedeemerFraud,
-    ReversalOff,
-    WorthNothing,
-    WrongApproval,
-    WrongOrderCurrency,
-    WrongUnit,
+from portal import codes, ledger, members, programs
+from portal.checkout import approving, quotes
+from portal.checkout.approving import Approval
+from portal.checkout.errors import OtherCustomers, OtherStore, ReversalOff, WrongUnit
+from portal.checkout.holders import look_at, require_spender
+from portal.checkout.pricing import (
+    held_until,
+    in_currency,
+    paid_before,
+    price,
+    require_allowed,
 )
 from portal.ledger import EventName, Facts, OrderFacts, RedemptionView, Reversal
-from portal.ledger.errors import AccountClosed, AccountMerged, AccountNotFound
-from portal.ledger.models import Account, AccountStatus, Event
-from portal.members.models import Customer
-from portal.programs import Money, Program, Rate
-from portal.programs.errors import NoRate
-from portal.programs.limits import Standing, redemption_refusals
-from portal.programs.program import Approval
+from portal.ledger.models import Event
+from portal.programs import Money, Program
 
-_LOOK = (
-    select(
-        Account.program_id,
-        Account.status,
-        Account.merged_into,
-        Account.balance,
-        Account.lifetime,
-        Account.taken_back,
-        Account.lifetime_purchases,
-        Account.next_due_at,
-        Customer.fraud_status,
-    )
-    .outerjoin(Customer, Customer.id == Account.customer_id)
-    .where(Account.id == bindparam("id"))
-    .with_for_update(of=Account, key_share=True)
-)
 _STORE_OF = select(Event.store).where(Event.id == bindparam("id"))
 
 
@@ -80,7 +56,7 @@ class Wish:
     capture: bool = True
     hold_minutes: int | None = None
     by_contact: bool = False
-    approval: str | None = None
+    approval: Approval | None = None
     quote: str | None = None
     metadata: dict[str, Any] | None = None
 
@@ -109,33 +85,43 @@ def redeem(
         InsufficientPoints: the spendable balance is smaller.
         WrongUnit, WrongOrderCurrency, AboveOrderValue, WorthNothing, NoRate:
             points, value and order do not fit each other.
-        RedeemerFraud, ApprovalNeeded, WrongApproval: this member cannot, or not so.
+        RedeemerFraud, ApprovalNeeded, WrongApproval, CodeRefused: this member
+            cannot, or not so.
+        QuoteNotFound, QuoteExpired, QuoteUsed, QuoteDiffers, AboveQuote.
         PortalError: a limit of the program, each by its own name.
     """
-    look = session.connection().execute(_LOOK, {"id": account_id}).first()
-    if look is None:
-        raise AccountNotFound(account=account_id)
-    if look.status == AccountStatus.MERGED:
-        raise AccountMerged(account=ledger.lineage_end(session, account_id))
-    if look.status == AccountStatus.CLOSED:
-        raise AccountClosed(account=account_id)
+    order = Money(wish.order.value, wish.order.currency) if wish.order else None
+    bound = _bind(session, account_id, wish, order, at=at)
+    look = look_at(session, [account_id], lock=True)[account_id]
+    require_spender(session, look)
     program = programs.find(session, look.program_id)
-    if look.fraud_status == "confirmed":
-        raise RedeemerFraud()
     require_unit(program, wish.unit)
-    if wish.quote is not None:
-        raise QuoteNotFound(field="quote")
-    asked, points, worth = amounts(program, wish)
-    refusals = redemption_refusals(
-        program,
-        points=asked,
-        standing=_standing(session, account_id, look, program, at),
-        order=Money(wish.order.value, wish.order.currency) if wish.order else None,
+    rules = in_currency(program, order.currency if order else None)
+    terms = bound.terms.get(account_id) if bound is not None else None
+    priced_by = terms.program if terms is not None else rules
+    found = price(priced_by, points=wish.points, value=wish.value, order=order)
+    require_allowed(
+        session,
+        look=look,
+        program=rules,
+        price=found,
+        order=order,
+        at=at,
+        terms=terms,
+        paid=_paid_before(session, account_id, wish, at=at),
     )
-    if refusals:
-        raise refusals[0]
-    _approved(program, wish, points)
-    held_until = _held_until(program, wish, at)
+    kind = approving.needed(
+        program,
+        points=found.points,
+        by_contact=wish.by_contact or bool(bound and bound.by_contact),
+    )
+    code = approving.require(kind, wish.approval, quote_id=bound.id if bound else None)
+    if code is not None:
+        codes.accept(session, code, at=at)
+    points, worth = found.points, found.worth
+    until = None
+    if not wish.capture:
+        until = held_until({program.id: program}, hold_minutes=wish.hold_minutes, at=at)
     if wish.store is not None:
         programs.stores.ensure(session, code=wish.store, till=wish.till, at=at)
     redemption = ledger.redeem(
@@ -144,8 +130,8 @@ def redeem(
         points=points,
         value=worth.amount if worth else None,
         currency=worth.currency if worth else None,
-        held_until=held_until,
-        grace_expires_at=program.grace_expires_at(held_until) if held_until else None,
+        held_until=until,
+        grace_expires_at=program.grace_expires_at(until) if until else None,
         idle_expires_at=program.idle_expires_at(at),
         program_version=program.version,
         facts=Facts(
@@ -160,7 +146,32 @@ def redeem(
         ),
         at=at,
     )
+    if bound is not None:
+        quotes.use(session, bound.id, used_for=redemption.id, at=at)
     return Redeemed(redemption=redemption, has_value=worth is not None)
+
+
+def _bind(
+    session: Session, account_id: str, wish: Wish, order: Money | None, *, at: datetime
+) -> quotes.Bound | None:
+    if wish.quote is None:
+        return None
+    return quotes.bind(
+        session,
+        wish.quote,
+        customer_id=ledger.find_account(session, account_id).customer_id,
+        account_id=account_id,
+        order=order,
+        at=at,
+    )
+
+
+def _paid_before(session: Session, account_id: str, wish: Wish, *, at: datetime) -> int:
+    if wish.order is None:
+        return 0
+    return paid_before(
+        session, account_id=account_id, number=wish.order.number, store=wish.store, at=at
+    )
 
 
 def require_unit(program: Program, unit: str | None) -> None:
@@ -171,92 +182,6 @@ def require_unit(program: Program, unit: str | None) -> None:
     """
     if unit is not None and unit != program.currency:
         raise WrongUnit(field="unit", unit=program.currency)
-
-
-def amounts(program: Program, wish: Wish) -> tuple[int, int, Money | None]:
-    """The points asked for, the points to take, and what they pay.
-
-    By value, points round up. By points, the value rounds down, and only the
-    points that this value needs are taken.
-
-    Raises:
-        NoRate: asked by value, where points have none.
-        WorthNothing, WrongOrderCurrency, AboveOrderValue: they do not fit.
-    """
-    rate = _rate(program, wish.order)
-    if wish.order is not None and rate is not None and rate.currency != wish.order.currency:
-        raise WrongOrderCurrency(field="order.currency", currency=rate.currency)
-    worth: Money | None = None
-    if wish.value is not None:
-        if rate is None:
-            raise NoRate(field="value")
-        points = asked = rate.points_for(wish.value)
-        worth = Money(wish.value, rate.currency)
-    else:
-        assert wish.points is not None
-        points = asked = wish.points
-        if rate is not None:
-            worth = rate.value_of(asked)
-            if worth.amount == 0:
-                raise WorthNothing(field="points", limit=rate.points_for(1))
-            points = rate.needed(asked)
-    if worth is not None and wish.order is not None and worth.amount > wish.order.value:
-        raise AboveOrderValue(limit=wish.order.value, currency=wish.order.currency)
-    return asked, points, worth
-
-
-def _rate(program: Program, order: OrderInHand | None) -> Rate | None:
-    if program.rate is None and order is not None and order.currency == program.currency:
-        # The unit is the order's own money: it pays for itself (000).
-        return Rate(points=1, value=1, currency=program.currency)
-    return program.rate
-
-
-def _standing(
-    session: Session, account_id: str, look: Any, program: Program, at: datetime
-) -> Standing:
-    rules = program.redemption
-    balance, lifetime = look.balance, look.lifetime
-    if look.next_due_at <= at and (
-        rules.min_points is not None or rules.min_lifetime_points is not None
-    ):
-        position = ledger.position(session, account_id=account_id, at=at)
-        balance, lifetime = position.balance, position.lifetime
-    redeemed_today = 0
-    if rules.per_day is not None:
-        redeemed_today = ledger.redeemed_since(
-            session, account_id=account_id, since=program.day(at)[0]
-        )
-    return Standing(
-        balance=balance,
-        lifetime_points=lifetime - look.taken_back,
-        lifetime_purchases=look.lifetime_purchases,
-        redeemed_today=redeemed_today,
-    )
-
-
-def _approved(program: Program, wish: Wish, points: int) -> None:
-    rules = program.redemption
-    kind = rules.approval
-    if kind is Approval.AUTO:
-        # Anyone may know a phone number; a card was at least in someone's hand.
-        kind = Approval.ONE_TIME_CODE if wish.by_contact else Approval.NONE
-    if kind is Approval.NONE or points <= rules.approval_above:
-        return
-    if wish.approval is None:
-        raise ApprovalNeeded(approval=kind.value)
-    # No code was ever given out for a redemption that is not quoted first.
-    raise WrongApproval(approval=kind.value)
-
-
-def _held_until(program: Program, wish: Wish, at: datetime) -> datetime | None:
-    if wish.capture:
-        return None
-    rules = program.redemption
-    minutes = rules.hold_minutes if wish.hold_minutes is None else wish.hold_minutes
-    if minutes > rules.hold_minutes_max:
-        raise HoldTooLong(field="hold_minutes", limit=rules.hold_minutes_max)
-    return at + timedelta(minutes=minutes)
 
 
 def _order_facts(order: OrderInHand | None, at: datetime) -> OrderFacts | None:
