@@ -173,7 +173,9 @@ class Posting:
                 self._earn(event, movement)
             case Bought():
                 book = self.books[movement.account_id]
-                require_open(book)
+                if movement.purchase_value > 0 or book.row["status"] != AccountStatus.CLOSED:
+                    # Refunds go on where an account is closed (RULES, "Members and accounts").
+                    require_open(book)
                 book.row["lifetime_purchases"] += movement.purchase_value
             case Transfer():
                 self._transfer(event, movement)
