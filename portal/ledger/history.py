@@ -6,7 +6,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, exists, func, select, tuple_, union_all
+from sqlalchemy import (
+    bindparam,
+    cast,
+    exists,
+    func,
+    literal_column,
+    null,
+    select,
+    tuple_,
+    union_all,
+)
 from sqlalchemy.orm import Session
 
 from portal.ledger.book import order_facts
@@ -20,6 +30,8 @@ from portal.ledger.models import (
     Event,
     EventDetail,
     Lot,
+    Redemption,
+    RedemptionStatus,
 )
 from portal.ledger.queries import pending_lines, settled
 from portal.ledger.reading import AnySelect, lineage
@@ -29,6 +41,7 @@ from portal.ledger.values import (
     HistoryLine,
     HistoryPage,
     LotPart,
+    Spending,
     Story,
     Use,
     entry_id,
@@ -43,15 +56,28 @@ _event_columns: list[Any] = [
     for column in Event.__table__.columns
     if column.name not in ("digest", "detail_digest")
 ]
+_spending_columns: list[Any] = [
+    column.label(f"spent_{column.name}")
+    for column in Redemption.__table__.columns
+    if column.name in ("id", "status", "points_reversed", "value", "currency", "held_until")
+]
 _LINES: AnySelect = (
     select(
         Entry.__table__,
         *_event_columns,
+        *_spending_columns,
         EventDetail.note.label("told_note"),
         EventDetail.details.label("told_metadata"),
     )
     .join(Event, Event.id == Entry.event_id)
     .outerjoin(EventDetail, EventDetail.event_id == Entry.event_id)
+    # By the moment too, which is the same for both: that is what the index knows.
+    .outerjoin(
+        Redemption,
+        (Redemption.account_id == Entry.account_id)
+        & (Redemption.created_at == Entry.recorded_at)
+        & (Redemption.entry_sequence == Entry.sequence),
+    )
 )
 _LINE = _LINES.where(
     Entry.account_id == bindparam("account_id"), Entry.sequence == bindparam("sequence")
@@ -68,7 +94,7 @@ _EXPIRIES = (
     )
     .group_by(Lot.account_id, Lot.entry_sequence)
 )
-_lot_columns: list[Any] = [
+_part_columns: list[Any] = [
     Lot.account_id,
     Lot.number,
     Lot.entry_sequence,
@@ -77,39 +103,85 @@ _lot_columns: list[Any] = [
     Lot.origin_account_id,
     Lot.origin_number,
 ]
-_TAKEN: AnySelect = (
-    select(*_lot_columns, Allocation.points)
+_of_entry: tuple[Any, Any] = (bindparam("account_id"), bindparam("sequence"))
+_parts = union_all(
+    select(literal_column("0").label("opened"), *_part_columns, Allocation.points)
     .join(Lot, (Lot.account_id == Allocation.account_id) & (Lot.number == Allocation.lot_number))
-    .where(
-        Allocation.account_id == bindparam("account_id"),
-        Allocation.entry_sequence == bindparam("sequence"),
+    .where(Allocation.account_id == _of_entry[0], Allocation.entry_sequence == _of_entry[1]),
+    select(literal_column("1"), *_part_columns, Lot.earned).where(
+        Lot.account_id == _of_entry[0], Lot.entry_sequence == _of_entry[1]
+    ),
+).cte("part")
+_line_back = select(
+    _parts.c.account_id.label("of_account_id"),
+    _parts.c.number.label("of_number"),
+    _parts.c.account_id,
+    _parts.c.entry_sequence,
+    _parts.c.origin_account_id,
+    _parts.c.origin_number,
+).cte("line_back", recursive=True)
+# Moved points are followed to the lot in which they were first opened.
+_line_back = _line_back.union(
+    select(
+        _line_back.c.of_account_id,
+        _line_back.c.of_number,
+        Lot.account_id,
+        Lot.entry_sequence,
+        Lot.origin_account_id,
+        Lot.origin_number,
+    ).join(
+        Lot,
+        (Lot.account_id == _line_back.c.origin_account_id)
+        & (Lot.number == _line_back.c.origin_number),
     )
-    .order_by(Lot.expires_at, Lot.earned_at, Lot.number)
 )
-_OPENED: AnySelect = (
-    select(*_lot_columns, Lot.earned.label("points"))
-    .where(Lot.account_id == bindparam("account_id"), Lot.entry_sequence == bindparam("sequence"))
-    .order_by(Lot.expires_at, Lot.earned_at, Lot.number)
+_PARTS: AnySelect = (
+    _LINES.add_columns(
+        *(column.label(f"part_{column.name}") for column in _parts.c),
+    )
+    .join(
+        _line_back,
+        (_line_back.c.account_id == Entry.account_id)
+        & (_line_back.c.entry_sequence == Entry.sequence)
+        & _line_back.c.origin_account_id.is_(None),
+    )
+    .join(
+        _parts,
+        (_parts.c.account_id == _line_back.c.of_account_id)
+        & (_parts.c.number == _line_back.c.of_number),
+    )
+    .order_by(_parts.c.opened, _parts.c.expires_at, _parts.c.earned_at, _parts.c.number)
 )
-_LOTS: AnySelect = select(*_lot_columns).where(
-    tuple_(Lot.account_id, Lot.number).in_(bindparam("keys", expanding=True))
-)
-_OPENERS: AnySelect = _LINES.where(
-    tuple_(Entry.account_id, Entry.sequence).in_(bindparam("keys", expanding=True))
-)
-_USES = (
-    select(Allocation.debit_sequence, func.sum(Allocation.points), func.min(Entry.occurred_at))
+_uses = (
+    select(
+        literal_column("NULL").label("reversal_of"),
+        Allocation.account_id,
+        Allocation.debit_sequence.label("sequence"),
+        func.sum(Allocation.points).label("points"),
+        func.min(Entry.occurred_at).label("occurred_at"),
+    )
     .join(Lot, (Lot.account_id == Allocation.account_id) & (Lot.number == Allocation.lot_number))
     .join(
         Entry,
         (Entry.account_id == Allocation.account_id) & (Entry.sequence == Allocation.debit_sequence),
     )
-    .where(Lot.account_id == bindparam("account_id"), Lot.entry_sequence == bindparam("sequence"))
-    .group_by(Allocation.debit_sequence)
+    .where(Lot.account_id == _of_entry[0], Lot.entry_sequence == _of_entry[1])
+    .group_by(Allocation.account_id, Allocation.debit_sequence)
     .having(func.sum(Allocation.points) != 0)
     .order_by(Allocation.debit_sequence)
     .limit(USES_MAX)
+    .subquery()
 )
+_AFTERWARDS = union_all(
+    select(_uses),
+    select(
+        Entry.reverses,
+        Entry.account_id,
+        Entry.sequence,
+        cast(null(), Entry.amount.type),
+        Entry.occurred_at,
+    ).where(Entry.reverses == bindparam("entry_id")),
+).order_by("account_id", "sequence")
 
 
 def history(
@@ -248,6 +320,7 @@ def _lines(session: Session, rows: Sequence[Mapping[Any, Any]]) -> Iterable[Hist
             entry=entry_view(row, expires_at=expiries.get(key)),
             event=event_view(row),
             reversed_by=tuple(reversed_by.get(public_id, ())),
+            spending=spending(row),
         )
 
 
@@ -275,9 +348,7 @@ def entry_view(row: Mapping[Any, Any], *, expires_at: datetime | None) -> EntryV
 def event_view(row: Mapping[Any, Any]) -> EventView:
     """The event's part of a history row as a value."""
     event = {
-        name.removeprefix("told_"): value
-        for name, value in row.items()
-        if name.startswith("told_")
+        name.removeprefix("told_"): value for name, value in row.items() if name.startswith("told_")
     }
     return EventView(
         id=event["id"],
@@ -295,78 +366,74 @@ def event_view(row: Mapping[Any, Any]) -> EventView:
     )
 
 
+def spending(row: Mapping[Any, Any]) -> Spending | None:
+    """The redemption's part of a history row as a value."""
+    if row["spent_id"] is None:
+        return None
+    return Spending(
+        id=row["spent_id"],
+        status=RedemptionStatus(row["spent_status"]),
+        points_reversed=row["spent_points_reversed"],
+        value=row["spent_value"],
+        currency=row["spent_currency"],
+        held_until=row["spent_held_until"],
+    )
+
+
 def story(session: Session, *, entry_id: str) -> Story:
     """One line with the lots it took from or opened, to where the points first came from.
+
+    Three statements, however far the points have travelled.
 
     Raises:
         EntryNotFound: there is no such entry.
     """
     key = entry_key(entry_id)
+    if key is None:
+        raise EntryNotFound()
     connection = session.connection()
-    parameters = {"account_id": key[0], "sequence": key[1]} if key else None
-    row = connection.execute(_LINE, parameters).mappings().first() if parameters else None
+    parameters = {"account_id": key[0], "sequence": key[1]}
+    row = connection.execute(_LINE, parameters).mappings().first()
     if row is None:
         raise EntryNotFound()
-    (line,) = _lines(session, [row])
     credit = row["amount"] > 0
-    parts: list[Mapping[Any, Any]] = list(connection.execute(_TAKEN, parameters).mappings())
-    if credit:
+    parts = [
+        part
+        for part in connection.execute(_PARTS, parameters).mappings()
         # What a reversal put back is told as a credit of those lots.
-        parts = [{**part, "points": -part["points"]} for part in parts if part["points"] < 0]
-        parts += list(connection.execute(_OPENED, parameters).mappings())
-    roots = _roots(session, parts)
-    openers = {
-        (opener["account_id"], opener["sequence"]): opener
-        for opener in _in(
-            session, _OPENERS, {(r["account_id"], r["entry_sequence"]) for r in roots}
-        )
-    }
-    lots = []
-    for part, root in zip(parts, roots, strict=True):
-        opener = openers.get((root["account_id"], root["entry_sequence"]))
-        lots.append(
-            LotPart(
-                points=part["points"],
-                earned_at=part["earned_at"],
-                expires_at=None if part["expires_at"] == NEVER else part["expires_at"],
-                opened_by=_entry_id(root["account_id"], root["entry_sequence"]),
-                event=event_view(opener) if opener else None,
-            )
-        )
-    uses = connection.execute(_USES, parameters).all() if credit else []
+        if part["part_opened"] or not credit or part["part_points"] < 0
+    ]
+    uses: list[Use] = []
+    reversed_by: list[str] = []
+    later = connection.execute(_AFTERWARDS, {**parameters, "entry_id": entry_id})
+    for reversal_of, account_id, sequence, points, when in later:
+        public_id = _entry_id(account_id, sequence)
+        if reversal_of is not None:
+            reversed_by.append(public_id)
+        elif credit:
+            uses.append(Use(entry_id=public_id, points=int(points), occurred_at=when))
+    opened = [part["part_expires_at"] for part in parts if part["part_opened"]]
     return Story(
-        line=line,
-        lots=tuple(lots),
-        used_by=tuple(
-            Use(entry_id=_entry_id(row["account_id"], debit), points=int(points), occurred_at=when)
-            for debit, points, when in uses
+        line=HistoryLine(
+            entry=entry_view(row, expires_at=min(opened, default=None)),
+            event=event_view(row),
+            reversed_by=tuple(reversed_by),
+            spending=spending(row),
         ),
+        lots=tuple(_lot_part(part, credit=credit) for part in parts),
+        used_by=tuple(uses),
     )
 
 
 _entry_id = entry_id
 
 
-def _in(
-    session: Session, statement: AnySelect, keys: set[tuple[str, int]]
-) -> list[Mapping[Any, Any]]:
-    if not keys:
-        return []
-    return list(session.connection().execute(statement, {"keys": sorted(keys)}).mappings())
-
-
-def _roots(session: Session, parts: Sequence[Mapping[Any, Any]]) -> list[Mapping[Any, Any]]:
-    """For each lot, the one its points were first opened in, followed all together."""
-    roots: list[Mapping[Any, Any]] = list(parts)
-    while True:
-        origins = {
-            (root["origin_account_id"], root["origin_number"])
-            for root in roots
-            if root["origin_account_id"] is not None
-        }
-        found = {(lot["account_id"], lot["number"]): lot for lot in _in(session, _LOTS, origins)}
-        if not found:
-            return roots
-        roots = [
-            found.get((root["origin_account_id"], root["origin_number"]), root) for root in roots
-        ]
+def _lot_part(part: Mapping[Any, Any], *, credit: bool) -> LotPart:
+    points, expires_at = part["part_points"], part["part_expires_at"]
+    return LotPart(
+        points=-points if credit and not part["part_opened"] else points,
+        earned_at=part["part_earned_at"],
+        expires_at=None if expires_at == NEVER else expires_at,
+        opened_by=_entry_id(part["account_id"], part["sequence"]),
+        event=event_view(part),
+    )

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import bindparam, cast, literal_column, null, or_, select, union_all
 from sqlalchemy.orm import Session, aliased
 
-from portal.ledger.history import _page, entry_view, event_view
+from portal.ledger.history import _page, entry_view, event_view, spending
 from portal.ledger.models import Account, Category, Entry
 from portal.ledger.reading import ACCOUNTS, view
 from portal.ledger.values import AccountView, HistoryLine, Position
@@ -56,7 +56,10 @@ def last_lines(session: Session, *, account_ids: Sequence[str], limit: int) -> l
     """
     rows = _page(session, account_ids, [_NO_MERE_MOVES], None, limit)
     return [
-        HistoryLine(entry=entry_view(row, expires_at=None), event=event_view(row)) for row in rows
+        HistoryLine(
+            entry=entry_view(row, expires_at=None), event=event_view(row), spending=spending(row)
+        )
+        for row in rows
     ]
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from portal.ledger.models import Category, EntryType, EventName
+from portal.ledger.models import Category, EntryType, EventName, RedemptionStatus
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,12 +194,28 @@ class EventView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Spending:
+    """What became of a redemption: the part of it that a line of the history shows.
+
+    ``value`` is what the points paid, in the smallest unit of ``currency``.
+    """
+
+    id: str
+    status: RedemptionStatus
+    points_reversed: int
+    value: int | None
+    currency: str | None
+    held_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HistoryLine:
-    """An entry with its event, and the entries that took it back."""
+    """An entry with its event, the entries that took it back, and its redemption if it is one."""
 
     entry: EntryView
     event: EventView
     reversed_by: tuple[str, ...] = ()
+    spending: Spending | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
