@@ -7,16 +7,19 @@ take what the JSON says and nothing else.
 import json
 import re
 from collections.abc import Mapping
+from datetime import date
 from decimal import Decimal
 from typing import Any, TypeVar
 
-from marshmallow import Schema, ValidationError, fields
+from marshmallow import RAISE, Schema, ValidationError, fields
 
 AMOUNT_MAX = 10**15
 """No amount in a file is larger, so that every sum fits the database."""
 
 METADATA_BYTES_MAX = 8_192
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufffe\uffff]")
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+_CLOCK = re.compile(r"([01]\d|2[0-3]):[0-5]\d", re.ASCII)
 _DECIMAL = re.compile(r"\d{1,6}(\.\d{1,6})?", re.ASCII)
 
 
@@ -122,6 +125,50 @@ class DecimalText(Strictly[str]):
         return value
 
 
+class Day(Strictly[str]):
+    """A day of the calendar, such as ``"2026-12-01"``."""
+
+    def _read(self, value: Any) -> str:
+        if not isinstance(value, str) or not _DAY.fullmatch(value) or not _is_day(value):
+            raise ValidationError('Must be a day such as "2026-12-01".')
+        return value
+
+
+class Clock(Strictly[str]):
+    """A time on the clock, such as ``"22:00"``."""
+
+    def _read(self, value: Any) -> str:
+        if not isinstance(value, str) or not _CLOCK.fullmatch(value):
+            raise ValidationError('Must be a time from "00:00" to "23:59".')
+        return value
+
+
+def _is_day(text: str) -> bool:
+    try:
+        date.fromisoformat(text)
+    except ValueError:
+        return False
+    return True
+
+
+class Several(fields.List[Any]):
+    """A list that is not empty, names nothing twice, and has an end."""
+
+    def __init__(self, inner: fields.Field[Any], *, most: int = 1_000, **kwargs: Any):
+        self.most = most
+        super().__init__(inner, **kwargs)
+
+    def _deserialize(self, value: Any, *args: Any, **kwargs: Any) -> list[Any]:
+        found: list[Any] = super()._deserialize(value, *args, **kwargs)
+        if not found:
+            raise ValidationError("Must not be empty.")
+        if len(found) > self.most:
+            raise ValidationError(f"At most {self.most}.")
+        if len(set(found)) < len(found):
+            raise ValidationError("Must not name anything twice.")
+        return found
+
+
 class Metadata(Strictly[dict[str, Any]]):
     """A JSON object of at most 8 kB that the portal keeps and does not read."""
 
@@ -176,3 +223,37 @@ def by_path(messages: Any, path: str = "") -> dict[str, list[str]]:
         for at, sentences in by_path(inner, where).items():
             found.setdefault(at, []).extend(sentences)
     return found
+
+
+class Strict(Schema):
+    """Unknown fields are errors, said in our words."""
+
+    error_messages = {
+        "unknown": "There is no such field.",
+        "type": "Must be an object.",
+    }
+
+    class Meta:
+        """marshmallow's settings."""
+
+        unknown = RAISE
+
+
+def id_field(**kwargs: Any) -> Words:
+    """What something in a file is known by."""
+    return Words(
+        longest=36,
+        pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*",
+        says="Must be letters, digits, dots, dashes and underscores.",
+        **kwargs,
+    )
+
+
+def currency_field(**kwargs: Any) -> Words:
+    """A unit of money or of points."""
+    return Words(
+        longest=16,
+        pattern=r"[A-Za-z][A-Za-z0-9_-]*",
+        says="Must be a currency code or a word of letters, digits and dashes.",
+        **kwargs,
+    )

@@ -13,7 +13,7 @@ from portal.programs.earning import Bonus, available_from
 from portal.programs.errors import NoRate
 from portal.programs.expiry import AfterInactivity, ExpiryPolicy
 from portal.programs.money import Money, Rate, plain
-from portal.programs.rules import Rule, SpendRule, rules_from
+from portal.programs.rules import ItemRule, Rule, SpendRule, TriggerRule, rules_from
 from portal.programs.ruleset import Ruleset, ruleset
 
 
@@ -148,7 +148,15 @@ class Program:
         """The currency of this program's money: of its rate, else of what it earns on."""
         if self.rate:
             return self.rate.currency
-        return next((rule.currency for rule in self.earning if isinstance(rule, SpendRule)), None)
+        spend = next((rule.currency for rule in self.earning if isinstance(rule, SpendRule)), None)
+        return spend or next(
+            (
+                rule.currency
+                for rule in self.earning
+                if isinstance(rule, ItemRule | TriggerRule) and rule.currency
+            ),
+            None,
+        )
 
     def expires_at(self, earned_at: datetime) -> datetime | None:
         """The first instant at which points earned at ``earned_at`` are gone; None: never."""

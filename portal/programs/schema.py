@@ -8,18 +8,23 @@ from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, available_timezones
 
-from marshmallow import RAISE, Schema, ValidationError, fields, validates_schema
+from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow.validate import Length
 
+from portal.programs.earning_schema import EARNINGS
 from portal.programs.errors import InvalidProgram
 from portal.programs.fields import (
     ByKind,
     Choice,
     DecimalText,
     Metadata,
+    Strict,
     WholeNumber,
     Words,
     YesNo,
     by_path,
+    currency_field,
+    id_field,
 )
 
 DEFAULT_ACCENT = "#0a7d5a"
@@ -42,38 +47,6 @@ def contrast_with_white(colour: str) -> float:
         share / 12.92 if share <= 0.04045 else ((share + 0.055) / 1.055) ** 2.4 for share in shares
     )
     return 1.05 / (0.2126 * red + 0.7152 * green + 0.0722 * blue + 0.05)
-
-
-class Strict(Schema):
-    """Unknown fields are errors, said in our words."""
-
-    error_messages = {
-        "unknown": "There is no such field.",
-        "type": "Must be an object.",
-    }
-
-    class Meta:
-        """marshmallow's settings."""
-
-        unknown = RAISE
-
-
-def _id(**kwargs: Any) -> Words:
-    return Words(
-        longest=36,
-        pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*",
-        says="Must be letters, digits, dots, dashes and underscores.",
-        **kwargs,
-    )
-
-
-def _currency(**kwargs: Any) -> Words:
-    return Words(
-        longest=16,
-        pattern=r"[A-Za-z][A-Za-z0-9_-]*",
-        says="Must be a currency code or a word of letters, digits and dashes.",
-        **kwargs,
-    )
 
 
 def _optional(**bounds: int) -> WholeNumber:
@@ -210,42 +183,17 @@ class RateSchema(Strict):
 
     points = WholeNumber(low=1, required=True)
     value = WholeNumber(low=1, required=True)
-    currency = _currency(required=True)
-
-
-class SpendSchema(Strict):
-    """Points per amount spent."""
-
-    id = _id(required=True)
-    kind = Choice(("spend",), required=True)
-    currency = _currency(required=True)
-    per = WholeNumber(low=1, required=True)
-    points = WholeNumber(low=1, required=True)
-    tax = Choice(("included", "excluded"), load_default="included")
-    wait_days = WholeNumber(high=3_650, load_default=0)
-
-
-class EventSchema(Strict):
-    """Points on an event."""
-
-    id = _id(required=True)
-    kind = Choice(("event",), required=True)
-    event = Words(
-        longest=64,
-        pattern=r"[a-z][a-z0-9_]*(\.[a-z0-9_]+)*",
-        says="Must be the name of an event, such as account.created.",
-        required=True,
-    )
-    points = WholeNumber(low=1, required=True)
+    currency = currency_field(required=True)
 
 
 # Not a class, because "from" is a word of Python.
 TierSchema = Strict.from_dict(
     {
-        "id": _id(required=True),
+        "id": id_field(required=True),
         "name": Words(longest=60, required=True),
         "from": WholeNumber(required=True),
         "multiplier": DecimalText(low="1", high="100", load_default="1"),
+        "benefits": fields.List(Words(longest=120), validate=Length(max=20)),
     },
     name="TierSchema",
 )
@@ -299,16 +247,14 @@ EXPIRIES: dict[str, type[Schema]] = {
     "inactivity": InactivitySchema,
     "never": NeverSchema,
 }
-EARNINGS: dict[str, type[Schema]] = {"spend": SpendSchema, "event": EventSchema}
-"""What each kind of earning rule may say; beside ``earning.KINDS``."""
 
 
 class ProgramSchema(Strict):
     """The whole file."""
 
-    id = _id(required=True)
+    id = id_field(required=True)
     name = Words(longest=120, required=True)
-    currency = _currency(required=True)
+    currency = currency_field(required=True)
     decimals = WholeNumber(high=4, load_default=0)
     unit = fields.Nested(UnitSchema, load_default=lambda: {"one": "point", "other": "points"})
     timezone = TimeZone(load_default="UTC")

@@ -260,7 +260,7 @@ def test_an_unknown_field_of_a_rule_is_named_by_its_place():
 @pytest.mark.parametrize(
     ("change", "field"),
     [
-        ({"kind": "visit"}, "earning[0].kind"),
+        ({"kind": "visits"}, "earning[0].kind"),
         ({"per": 0}, "earning[0].per"),
         ({"per": "100"}, "earning[0].per"),
         ({"points": 0}, "earning[0].points"),
