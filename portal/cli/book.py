@@ -5,7 +5,7 @@ from datetime import datetime
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 
-from portal import clock, orm
+from portal import clock, orders, orm
 from portal import ledger as book
 from portal.cli.edge import console, opened
 
@@ -20,7 +20,7 @@ def ledger() -> None:
 
 @ledger.command()
 def verify() -> None:
-    """Recompute chain, balances, lots and allocations; status 1 on any difference."""
+    """Recompute chain, balances, lots, allocations and purchases; status 1 on any difference."""
     with (
         opened() as work,
         Progress(
@@ -38,6 +38,8 @@ def verify() -> None:
             bar.update(task, completed=done, total=total)
 
         differences = book.verify(work.session, progress=progress)
+        bar.update(task, description="adding up the orders")
+        differences += orders.verify(work.session)
     for difference in differences:
         click.echo(str(difference))
     if differences:
@@ -45,7 +47,7 @@ def verify() -> None:
         raise click.ClickException(
             f"The book does not agree: {count} {'difference' if count == 1 else 'differences'}."
         )
-    click.echo("The book is whole: chain, balances, lots and allocations agree.")
+    click.echo("The book is whole: chain, balances, lots, allocations and purchases agree.")
 
 
 @click.command()

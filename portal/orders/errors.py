@@ -1,6 +1,6 @@
 """Why a purchase is not taken."""
 
-from portal.errors import Conflict, InvalidInput, NotFound
+from portal.errors import Conflict, InvalidInput, NotFound, PortalError
 
 
 class OrderAlreadyExists(Conflict):
@@ -31,3 +31,24 @@ class TimeNotAllowed(InvalidInput):
     code = "time_not_allowed"
     legacy_code = 859
     sentence = "An order may lie at most 90 days back, and 5 minutes ahead."
+
+
+class InvalidEvent(InvalidInput):
+    """Something about what happened cannot be right; ``field`` says what."""
+
+    code = "invalid_event"
+    sentence = "Some of what was said about this event is not right."
+
+
+class EventAlreadyHappened(Conflict):
+    """The same id was used before, for something else."""
+
+    code = "event_already_happened"
+    sentence = "This event id was used for something else."
+
+
+class MoreThanBought(PortalError):
+    """More would be refunded than the order was worth; ``available`` is what is left."""
+
+    code = "more_than_bought"
+    sentence = "An order can be refunded up to its value, all refunds together."
