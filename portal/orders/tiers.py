@@ -75,6 +75,40 @@ _MERGED = select(Account.id, Account.merged_into).where(Account.merged_into.in_(
 _INSERT = insert(TierChange.__table__)  # type: ignore[arg-type]
 
 
+def _latest(column: Any) -> Any:
+    return (
+        select(column)
+        .where(TierChange.account_id == bindparam("account_id"))
+        .order_by(TierChange.number.desc())
+        .limit(1)
+        .scalar_subquery()
+    )
+
+
+_reached = [
+    _latest(column).label(name)
+    for name, column in (
+        ("tier", TierChange.tier),
+        ("threshold", TierChange.threshold),
+        ("changed_at", TierChange.changed_at),
+        ("number", TierChange.number),
+    )
+]
+_year, _year_back = _YEAR.subquery(), _YEAR_BACK.subquery()
+STANDING: dict[TierBasis, Any] = {
+    TierBasis.LIFETIME: select(*_reached),
+    TierBasis.ROLLING_YEAR: select(
+        *_reached,
+        select(func.sum(_year.c[1])).scalar_subquery().label("earned"),
+        select(func.sum(_year_back.c[1])).scalar_subquery().label("taken_back"),
+    ),
+}
+"""One row of what :func:`standing` reads, for a page that asks for more in the same statement.
+
+Takes :func:`standing_parameters`.
+"""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:
     """Where an account stands on the ladder: its tier, since when, and how far to the next.
@@ -169,6 +203,40 @@ def standings(
         )
         found[account_id] = standing
     return found
+
+
+def standing_parameters(
+    program: Program, *, account_id: str, lineage: Sequence[str], at: datetime
+) -> dict[str, Any]:
+    """What :data:`STANDING` of the program's basis asks about.
+
+    Args:
+        lineage: the account and all that were merged into it, ever.
+    """
+    if program.tier_basis is TierBasis.LIFETIME:
+        return {"account_id": account_id}
+    return {"account_id": account_id, "ids": list(lineage), "since": _since(program, at)}
+
+
+def standing(row: Any, *, program: Program, account_id: str, lifetime_points: int) -> Standing:
+    """Where an account stands, as a row of :data:`STANDING` says; the same that :func:`of` gives.
+
+    Args:
+        lifetime_points: what was earned less what refunds took back, due points included.
+    """
+    keeps = program.tier_basis is TierBasis.LIFETIME
+    points = lifetime_points if keeps else int(row.earned or 0) - int(row.taken_back or 0)
+    reached = Reached(tier_id=row.tier, threshold=row.threshold) if row.tier else None
+    tier = decided(program, points, reached=reached, keeps=keeps)
+    return Standing(
+        account_id=account_id,
+        points=points,
+        tier=tier,
+        progress=progress(program, points, tier),
+        since=row.changed_at,
+        reached=reached,
+        number=row.number or 0,
+    )
 
 
 def note(
@@ -267,8 +335,7 @@ def _lifetime_points(
 def _year_points(
     session: Session, program: Program, account_ids: Collection[str], *, at: datetime
 ) -> dict[str, int]:
-    today = program.local_date(at)
-    since = calendar.end_of_day(calendar.add_months(today, -12), program.timezone)
+    since = _since(program, at)
     found = dict.fromkeys(account_ids, 0)
     holder = _lineages(session, account_ids)
     for chunk in _chunks(holder):
@@ -277,6 +344,12 @@ def _year_points(
             for account_id, points in rows:
                 found[holder[account_id]] += sign * int(points or 0)
     return found
+
+
+def _since(program: Program, at: datetime) -> datetime:
+    """The end of the day a year ago: what was earned after it counts."""
+    year_ago = calendar.add_months(program.local_date(at), -12)
+    return calendar.end_of_day(year_ago, program.timezone)
 
 
 def _lineages(session: Session, account_ids: Collection[str]) -> dict[str, str]:
