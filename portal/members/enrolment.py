@@ -39,7 +39,11 @@ class Bonus(Protocol):
 
     @property
     def points(self) -> int:
-        """How many, spendable at once."""
+        """How many."""
+
+    @property
+    def available_from(self) -> datetime | None:
+        """When they can be spent; None: at once."""
 
     @property
     def expires_at(self) -> datetime | None:
@@ -164,6 +168,7 @@ def welcome(
             account_id=account_id,
             points=bonus.points,
             expires_at=bonus.expires_at,
+            available_from=bonus.available_from,
             idle_expires_at=program.idle_expires_at(at),
             program_version=program.version,
         )

@@ -58,7 +58,9 @@ def _base(program: "Program", currency: str, work: "Workings") -> str:
     given = " and ".join(_given(program, currency, gain) for gain in work.gains)
     running = sum((gain.num * _common(work, gain) for gain in work.gains), start=0)
     of = _denominator(work)
-    sentence = f"{given} = {program.plain(running // of)}"
+    sentence = given
+    if not isinstance(work.gains[0].rule, VisitRule):
+        sentence += f" = {program.plain(running // of)}"
     for factor in work.factors:
         running, of = running * factor.times.numerator, of * factor.times.denominator
         sentence += f"; {_factor(*factor)} = {program.plain(running // of)}"
