@@ -29,7 +29,7 @@ _ORDER: Any = (
         Order.refunded,
         Order.placed_at,
         Order.created_at,
-        Order.details,
+        Order.details.label("details"),
         Placement.status,
         Placement.held_until,
         Placement.amount_due,
