@@ -12,6 +12,8 @@ IDS = {
     "Accounts": "loy_06gz4v6w1n8pq7s2vx4z",
     "Customers": "cus_06gz4v6w1n8pq7s2vx4z",
     "Redemptions": "red_06gz4v6w1n8pq7s2vx4z",
+    "Orders": "ord_06gz4v6w1n8pq7s2vx4z",
+    "Events": "",
 }
 BODIES = {
     "create_account": {},
@@ -19,7 +21,13 @@ BODIES = {
     "merge_account": {"into": IDS["Accounts"]},
     "adjust_account": {"points": 1, "reason": "x"},
     "create_redemption": {"account": IDS["Accounts"], "points": 1},
-}
+    "create_quote": {"account": IDS["Accounts"], "order": {"value": 1, "currency": "EUR"}},
+    "create_order": {
+        "id": "R", "value": 1, "currency": "EUR", "account": IDS["Accounts"], "earn": False,
+    },
+    "refund_order": {"value": 1},
+    "create_event": {"account": IDS["Accounts"], "name": "birthday", "id": "b"},
+}  # fmt: skip
 SCOPES = {
     "list_programs": {"read"},
     "read_program": {"read"},
@@ -41,6 +49,13 @@ SCOPES = {
     "capture_redemption": {"redeem"},
     "void_redemption": {"redeem"},
     "reverse_redemption": {"reverse"},
+    "create_quote": {"earn", "redeem"},
+    "create_order": {"earn", "redeem"},
+    "read_order": {"read", "earn", "redeem"},
+    "capture_order": {"earn", "redeem"},
+    "void_order": {"earn", "redeem"},
+    "refund_order": {"reverse"},
+    "create_event": {"earn"},
 }
 
 

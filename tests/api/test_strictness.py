@@ -202,7 +202,7 @@ def test_what_is_not_there_is_a_problem_too(till):
         ("POST", "/programs", 405),
         ("GET", "/redemptions", 405),
         ("GET", "/accounts/", 404),
-        ("POST", "/events", 404),
+        ("POST", "/nowhere", 404),
     ]:
         response = till(method, path)
         assert response.status_code == status

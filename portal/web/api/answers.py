@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from marshmallow import EXCLUDE, Schema, fields
+from marshmallow import fields
 
 from portal.checkout.queries import CustomerEvent
 from portal.ledger import (
@@ -26,49 +26,28 @@ from portal.ledger import (
 )
 from portal.members import CustomerView
 from portal.programs import Program
+from portal.web.api.shapes import Shape, moment, whole, words
 from portal.web.api.wire import instant
 
 Content = dict[str, Any]
 
 
-def _text(**kwargs: Any) -> fields.String:
-    return fields.String(required=True, **kwargs)
-
-
-def _number(**kwargs: Any) -> fields.Integer:
-    return fields.Integer(required=True, strict=True, **kwargs)
-
-
-def _time(**kwargs: Any) -> fields.String:
-    metadata = {"format": "date-time"} | kwargs.pop("metadata", {})
-    return fields.String(required=True, metadata=metadata, **kwargs)
-
-
-class Shape(Schema):
-    """An answer: more members may join later, and readers pass over what they do not know."""
-
-    class Meta:
-        """marshmallow's settings."""
-
-        unknown = EXCLUDE
-
-
 class WarningShape(Shape):
     """Something to know that stopped nothing."""
 
-    code = _text()
+    code = words()
     legacy_code = fields.Integer(allow_none=True)
-    detail = _text()
+    detail = words()
 
 
 class Problem(Shape):
     """A refusal, after RFC 9457."""
 
-    type = _text()
-    title = _text()
-    status = _number()
-    detail = _text()
-    code = _text(metadata={"description": "Its stable name."})
+    type = words()
+    title = words()
+    status = whole()
+    detail = words()
+    code = words(metadata={"description": "Its stable name."})
     legacy_code = fields.Integer(
         allow_none=True, metadata={"description": "Its number in the system of document 003."}
     )
@@ -82,14 +61,14 @@ class Problem(Shape):
 class Money(Shape):
     """An amount in the smallest unit of its currency."""
 
-    amount = _number()
-    currency = _text()
+    amount = whole()
+    currency = words()
 
 
 class DeadlineShape(Shape):
     """Points that can be used until they are gone."""
 
-    expires_at = _time(
+    expires_at = moment(
         allow_none=True, metadata={"description": "The first instant without them; null: never."}
     )
     expires_on = fields.String(
@@ -97,27 +76,27 @@ class DeadlineShape(Shape):
         allow_none=True,
         metadata={"format": "date", "description": "The last day, in the program's time zone."},
     )
-    points = _number()
+    points = whole()
 
 
 class Account(Shape):
     """A member of a program: who, how much, since when."""
 
-    id = _text()
-    external_id = _text(allow_none=True)
-    program = _text()
-    customer = _text(allow_none=True)
-    household = _text(allow_none=True)
-    status = _text(metadata={"enum": ["active", "frozen", "closed", "merged"]})
-    balance = _number(metadata={"description": "What can be spent now; below zero in debt."})
-    promised = _number(metadata={"description": "Points that wait for a date or a trigger."})
-    lifetime_points = _number()
-    lifetime_purchases = _number()
+    id = words()
+    external_id = words(allow_none=True)
+    program = words()
+    customer = words(allow_none=True)
+    household = words(allow_none=True)
+    status = words(metadata={"enum": ["active", "frozen", "closed", "merged"]})
+    balance = whole(metadata={"description": "What can be spent now; below zero in debt."})
+    promised = whole(metadata={"description": "Points that wait for a date or a trigger."})
+    lifetime_points = whole()
+    lifetime_purchases = whole()
     balance_value = fields.Nested(Money, required=True, allow_none=True)
-    tier = _text(allow_none=True)
-    enrolled_at = _time(allow_none=True)
-    created_at = _time()
-    updated_at = _time()
+    tier = words(allow_none=True)
+    enrolled_at = moment(allow_none=True)
+    created_at = moment()
+    updated_at = moment()
     expiring_point_deadlines = fields.List(
         fields.Nested(DeadlineShape),
         metadata={
@@ -125,8 +104,8 @@ class Account(Shape):
             "absent where there is nothing to expire."
         },
     )
-    unit = _text()
-    sequence = _number(metadata={"description": "Rises with each line of its history."})
+    unit = words()
+    sequence = whole(metadata={"description": "Rises with each line of its history."})
     metadata = fields.Dict(required=True)
     merged_from = fields.String(
         metadata={"description": "The merged account that was asked for; this is its survivor."}
@@ -138,60 +117,60 @@ class AccountList(Shape):
     """A page of accounts."""
 
     data = fields.List(fields.Nested(Account), required=True)
-    next_cursor = _text(allow_none=True)
+    next_cursor = words(allow_none=True)
 
 
 class OrderShape(Shape):
     """The purchase behind an event."""
 
-    id = _text(metadata={"description": "ord_…, or its number where it is not recorded here."})
-    number = _text(metadata={"description": "The receipt number."})
-    placed_at = _time()
-    value = _number()
-    currency = _text()
+    id = words(metadata={"description": "ord_…, or its number where it is not recorded here."})
+    number = words(metadata={"description": "The receipt number."})
+    placed_at = moment()
+    value = whole()
+    currency = words()
 
 
 class EventShape(Shape):
     """What happened."""
 
-    id = _text()
-    name = _text()
-    occurred_at = _time()
-    recorded_at = _time()
-    store = _text(allow_none=True)
-    till = _text(allow_none=True)
+    id = words()
+    name = words()
+    occurred_at = moment()
+    recorded_at = moment()
+    store = words(allow_none=True)
+    till = words(allow_none=True)
     order = fields.Nested(OrderShape, required=True, allow_none=True)
-    actor = _text()
-    note = _text(allow_none=True)
+    actor = words()
+    note = words(allow_none=True)
 
 
 class Transaction(Shape):
     """One line of an account's history."""
 
-    id = _text()
-    account = _text()
-    type = _text()
-    category = _text()
-    amount = _number()
-    balance_after = _number(metadata={"description": "In its category."})
-    reason = _text(allow_none=True)
+    id = words()
+    account = words()
+    type = words()
+    category = words()
+    amount = whole()
+    balance_after = whole(metadata={"description": "In its category."})
+    reason = words(allow_none=True)
     metadata = fields.Dict(required=True)
     event = fields.Nested(EventShape, required=True)
-    expires_at = _time(allow_none=True)
-    expires_on = _text(allow_none=True, metadata={"format": "date"})
-    reverses = _text(allow_none=True)
+    expires_at = moment(allow_none=True)
+    expires_on = words(allow_none=True, metadata={"format": "date"})
+    reverses = words(allow_none=True)
     reversed_by = fields.List(fields.String(), required=True)
 
 
 class Pending(Shape):
     """What fell due and will be booked with the next movement; the balance has it already."""
 
-    name = _text()
-    type = _text()
-    category = _text()
-    amount = _number()
-    balance_after = _number()
-    occurred_at = _time()
+    name = words()
+    type = words()
+    category = words()
+    amount = whole()
+    balance_after = whole()
+    occurred_at = moment()
 
 
 class TransactionList(Shape):
@@ -199,7 +178,7 @@ class TransactionList(Shape):
 
     data = fields.List(fields.Nested(Transaction), required=True)
     pending = fields.List(fields.Nested(Pending), required=True)
-    next_cursor = _text(allow_none=True)
+    next_cursor = words(allow_none=True)
     merged_from = fields.String()
     warnings = fields.List(fields.Nested(WarningShape))
 
@@ -207,19 +186,19 @@ class TransactionList(Shape):
 class CategoryBalances(Shape):
     """Closing balances by category, zeros included."""
 
-    regular = _number()
-    promised = _number()
-    trigger_based = _number()
+    regular = whole()
+    promised = whole()
+    trigger_based = whole()
 
 
 class Balances(Shape):
     """What an account held at a time."""
 
-    account = _text()
-    program = _text()
-    unit = _text()
-    at = _time()
-    by = _text()
+    account = words()
+    program = words()
+    unit = words()
+    at = moment()
+    by = words()
     balances = fields.Nested(CategoryBalances, required=True)
     merged_from = fields.String()
     warnings = fields.List(fields.Nested(WarningShape))
@@ -228,9 +207,9 @@ class Balances(Shape):
 class CustomerBalances(Shape):
     """What a customer held at a time, in every program."""
 
-    customer = _text()
-    at = _time()
-    by = _text()
+    customer = words()
+    at = moment()
+    by = words()
     data = fields.List(fields.Nested(Balances), required=True)
     merged_from = fields.String()
     warnings = fields.List(fields.Nested(WarningShape))
@@ -239,27 +218,27 @@ class CustomerBalances(Shape):
 class KnownBy(Shape):
     """One thing a customer is known by."""
 
-    type = _text()
-    value = _text()
-    source = _text(allow_none=True)
-    source_account = _text(allow_none=True)
-    verified_at = _time(allow_none=True)
+    type = words()
+    value = words()
+    source = words(allow_none=True)
+    source_account = words(allow_none=True)
+    verified_at = moment(allow_none=True)
 
 
 class CustomerShape(Shape):
     """A person, and all their accounts."""
 
-    id = _text()
-    first_name = _text(allow_none=True)
-    last_name = _text(allow_none=True)
-    birth_date = _text(allow_none=True, metadata={"format": "date"})
-    language = _text(allow_none=True)
-    fraud_status = _text(metadata={"enum": ["none", "suspected", "confirmed"]})
-    referred_by = _text(allow_none=True)
+    id = words()
+    first_name = words(allow_none=True)
+    last_name = words(allow_none=True)
+    birth_date = words(allow_none=True, metadata={"format": "date"})
+    language = words(allow_none=True)
+    fraud_status = words(metadata={"enum": ["none", "suspected", "confirmed"]})
+    referred_by = words(allow_none=True)
     identifiers = fields.List(fields.Nested(KnownBy), required=True)
     metadata = fields.Dict(required=True)
-    created_at = _time()
-    updated_at = _time()
+    created_at = moment()
+    updated_at = moment()
     accounts = fields.List(fields.Nested(Account), required=True)
     merged_from = fields.String()
     warnings = fields.List(fields.Nested(WarningShape))
@@ -268,13 +247,13 @@ class CustomerShape(Shape):
 class CustomerEventEntry(Shape):
     """What an event did in one program and category."""
 
-    id = _text()
-    account = _text()
-    program = _text()
-    type = _text()
-    category = _text()
-    amount = _number()
-    balance_after = _number()
+    id = words()
+    account = words()
+    program = words()
+    type = words()
+    category = words()
+    amount = whole()
+    balance_after = whole()
 
 
 class CustomerEventShape(Shape):
@@ -282,14 +261,14 @@ class CustomerEventShape(Shape):
 
     event = fields.Nested(EventShape, required=True)
     entries = fields.List(fields.Nested(CustomerEventEntry), required=True)
-    net = _number()
+    net = whole()
 
 
 class CustomerEventList(Shape):
     """A page of a customer's events, newest first."""
 
     data = fields.List(fields.Nested(CustomerEventShape), required=True)
-    next_cursor = _text(allow_none=True)
+    next_cursor = words(allow_none=True)
     merged_from = fields.String()
     warnings = fields.List(fields.Nested(WarningShape))
 
@@ -297,49 +276,49 @@ class CustomerEventList(Shape):
 class ProgramShape(Shape):
     """A program as its file says it."""
 
-    id = _text()
-    name = _text()
-    currency = _text()
-    decimals = _number()
-    timezone = _text()
+    id = words()
+    name = words()
+    currency = words()
+    decimals = whole()
+    timezone = words()
 
 
 class ProgramList(Shape):
     """Every program."""
 
     data = fields.List(fields.Nested(ProgramShape), required=True)
-    next_cursor = _text(allow_none=True)
+    next_cursor = words(allow_none=True)
 
 
 class RedemptionShape(Shape):
     """A spend, from hold to reversal."""
 
-    id = _text()
-    status = _text(metadata={"enum": ["captured", "held", "voided", "reversed", "partly_reversed"]})
-    account = _text()
-    points = _number()
+    id = words()
+    status = words(metadata={"enum": ["captured", "held", "voided", "reversed", "partly_reversed"]})
+    account = words()
+    points = whole()
     value = fields.Integer(required=True, allow_none=True, strict=True)
-    currency = _text(allow_none=True)
-    points_reversed = _number()
-    created_at = _time()
-    expires_at = _time(allow_none=True, metadata={"description": "When a hold ends by itself."})
+    currency = words(allow_none=True)
+    points_reversed = whole()
+    created_at = moment()
+    expires_at = moment(allow_none=True, metadata={"description": "When a hold ends by itself."})
     warnings = fields.List(fields.Nested(WarningShape))
 
 
 class RestoredShape(Shape):
     """Points that were given back."""
 
-    points = _number()
-    expires_at = _time(allow_none=True)
+    points = whole()
+    expires_at = moment(allow_none=True)
 
 
 class ReversalShape(Shape):
     """What a reversal gave back."""
 
-    id = _text()
-    redemption = _text()
-    points = _number()
-    points_reversed = _number(metadata={"description": "In all, so far."})
+    id = words()
+    redemption = words()
+    points = whole()
+    points_reversed = whole(metadata={"description": "In all, so far."})
     restored = fields.List(fields.Nested(RestoredShape), required=True)
 
 

@@ -13,7 +13,8 @@ from marshmallow import Schema
 
 from portal.web.api import answers, views
 from portal.web.api.endpoint import JSON_TYPE, Operation, blueprint, operations, respond
-from portal.web.api.fields import Either, properties
+from portal.web.api.examples import ANSWERS, request
+from portal.web.api.fields import Either, OneOrMore, properties
 from portal.web.api.idempotency import HEADER, KEY_LENGTH_MAX, KEY_PATTERN
 from portal.web.api.schemas import Nothing
 from portal.web.policy import allow, anyone
@@ -86,7 +87,7 @@ def _operation(operation: Operation) -> dict[str, Any]:
         described["requestBody"] = {
             "required": any(field.required for field in operation.fields.fields.values())
             or bool(getattr(operation.fields, "rules", None)),
-            "content": {JSON_TYPE: {"schema": operation.fields}},
+            "content": {JSON_TYPE: _with_example(operation.fields, request(operation.name))},
         }
     return described
 
@@ -94,9 +95,9 @@ def _operation(operation: Operation) -> dict[str, Any]:
 def _success(operation: Operation) -> dict[str, Any]:
     success: dict[str, Any] = {
         "description": HTTPStatus(operation.status).phrase,
-        "content": {JSON_TYPE: {"schema": operation.answer}},
+        "content": {JSON_TYPE: _with_example(operation.answer, ANSWERS.get(operation.name))},
     }
-    if operation.writes:
+    if operation.keyed:
         success["headers"] = {
             "Idempotency-Hit": {
                 "description": "`true` where this is the stored answer of an earlier request.",
@@ -104,6 +105,10 @@ def _success(operation: Operation) -> dict[str, Any]:
             }
         }
     return success
+
+
+def _with_example(schema: Any, example: Any) -> dict[str, Any]:
+    return {"schema": schema} | ({} if example is None else {"example": example})
 
 
 def _parameters(operation: Operation) -> list[Any]:
@@ -116,7 +121,7 @@ def _parameters(operation: Operation) -> list[Any]:
         }
         for name, pattern in operation.path_ids.items()
     ]
-    if operation.writes:
+    if operation.keyed:
         parameters.append(
             {
                 "name": HEADER,
@@ -132,13 +137,17 @@ def _parameters(operation: Operation) -> list[Any]:
                 },
             }
         )
-    elif not isinstance(operation.fields, Nothing):
+    elif not operation.writes and not isinstance(operation.fields, Nothing):
         parameters.append({"in": "query", "schema": operation.fields})
     return parameters
 
 
 def _either(converter: Any, field: Any, **_: Any) -> dict[str, Any]:
-    """An attribute function of apispec: an id, or the object itself."""
+    """An attribute function of apispec: an id or the object itself; one object or several."""
+    if isinstance(field, OneOrMore):
+        part = converter.resolve_nested_schema(field.described)
+        several = {"type": "array", "items": part, "minItems": 1, "maxItems": field.most}
+        return {"oneOf": [part, several]}
     if not isinstance(field, Either):
         return {}
     return {
@@ -158,7 +167,8 @@ def _write_rules(described: Mapping[str, Any]) -> None:
         while pending:
             schema = pending.pop()
             seen[name_of(schema)] = getattr(schema, "rules", {})
-            for field in schema.fields.values():
+            for of in schema.fields.values():
+                field = getattr(of, "inner", of)
                 inner = getattr(field, "described", None) or getattr(field, "schema", None)
                 if isinstance(inner, Schema):
                     pending.append(inner)
@@ -182,6 +192,14 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
         "read_customer_balances": "$response.body#/id",
     },
     "close_account": {"reopen_account": "$response.body#/id"},
+    "create_order": {
+        "read_order": "$response.body#/id",
+        "capture_order": "$response.body#/id",
+        "void_order": "$response.body#/id",
+        "refund_order": "$response.body#/id",
+    },
+    "capture_order": {"refund_order": "$response.body#/id"},
+    "refund_order": {"read_order": "$response.body#/order"},
     "create_redemption": {
         "read_redemption": "$response.body#/id",
         "capture_redemption": "$response.body#/id",
@@ -191,18 +209,32 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
 }
 """Where an answer leads: from an operation to others, with the id that both know."""
 
+_BODY_LINKS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+    "create_account": {
+        "create_quote": {"account": "$response.body#/id"},
+        "create_order": {"account": "$response.body#/id"},
+        "create_redemption": {"account": "$response.body#/id"},
+        "create_event": {"account": "$response.body#/id"},
+    },
+    "create_quote": {"create_order": {"quote": "$response.body#/id"}},
+}
+"""The same, where the id goes into the body."""
+
 
 def _write_links(described: Mapping[str, Any]) -> None:
     by_name = {
         item["operationId"]: item for path in described["paths"].values() for item in path.values()
     }
-    for source, targets in _LINKS.items():
-        operation = next(one for one in operations if one.name == source)
-        success = by_name[source]["responses"][str(int(operation.status))]
-        success["links"] = {
+    for operation in operations:
+        links: dict[str, Any] = {
             target: {"operationId": target, "parameters": {"id": expression}}
-            for target, expression in targets.items()
+            for target, expression in _LINKS.get(operation.name, {}).items()
         }
+        for target, body in _BODY_LINKS.get(operation.name, {}).items():
+            links[target] = {"operationId": target, "requestBody": dict(body)}
+        if links:
+            success = by_name[operation.name]["responses"][str(int(operation.status))]
+            success["links"] = links
 
 
 @cache

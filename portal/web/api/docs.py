@@ -10,7 +10,7 @@ from flask import render_template, request
 
 from portal.access.keys import Scope
 from portal.errors import PortalError
-from portal.web.api import describing
+from portal.web.api import describing, examples, walk
 from portal.web.api.endpoint import JSON_TYPE, blueprint, operations
 from portal.web.errors import status_of
 from portal.web.policy import allow, anyone
@@ -25,36 +25,6 @@ SCOPES: Mapping[Scope, str] = {
     Scope.TRANSFER: "Send points between members.",
     Scope.VOUCHER: "Issue and use vouchers.",
     Scope.MANAGE: "Close, reopen and merge accounts.",
-}
-
-_EXAMPLES: Mapping[str, Mapping[str, Any]] = {
-    "create_account": {
-        "customer": {"mobile": "+351 912 345 678", "first_name": "Ana", "last_name": "Dias"},
-        "value": 500,
-    },
-    "change_account": {"metadata": {"favourite": "espresso"}},
-    "merge_account": {"into": "loy_06gz4v7k2m9qr8t3wx5y"},
-    "adjust_account": {"points": 250, "reason": "goodwill_credit"},
-    "create_redemption": {
-        "identifier": {"type": "card_number", "value": "2000 0123 4567"},
-        "points": 300,
-        "order": {"id": "R-2041", "value": 1250, "currency": "EUR"},
-        "store": "lisbon-1",
-        "till": "2",
-    },
-    "reverse_redemption": {"points": 100},
-}
-_QUERIES: Mapping[str, str] = {
-    "list_accounts": "?identifier_type=mobile&identifier_value=%2B351912345678",
-    "list_transactions": "?type=earn&from=2026-01-01T00:00:00Z&limit=50",
-    "read_balances": "?at=2026-01-01T00:00:00Z",
-    "read_customer_balances": "?at=2026-01-01T00:00:00Z",
-}
-_IDS = {
-    "Programs": "corner",
-    "Accounts": "loy_06gz4v6w1n8pq7s2vx4z",
-    "Customers": "cus_06gz4v6w0m7np6r1tw3y",
-    "Redemptions": "red_06gz4v8x3p0rs9t4wy6z",
 }
 
 
@@ -84,6 +54,7 @@ class Shown:
     answer: str
     curl: str
     python: str
+    example: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,27 +72,29 @@ class Refusal:
 def docs() -> str:
     """The description, for people."""
     document = describing.document()
+    host = request.url_root.rstrip("/")
     return render_template(
         "api/docs.html",
-        groups=_groups(request.url_root.rstrip("/")),
+        groups=_groups(),
         shapes=[
             (name, schema.get("description", ""), tuple(_rows(schema)))
             for name, schema in sorted(document["components"]["schemas"].items())
         ],
         scopes=SCOPES,
         refusals=_refusals(),
-        host=request.url_root.rstrip("/"),
+        host=host,
+        steps=walk.steps(host),
     )
 
 
-def _groups(host: str) -> dict[str, list[Shown]]:
+def _groups() -> dict[str, list[Shown]]:
     document = describing.document()
     groups: dict[str, list[Shown]] = {}
     for operation in operations:
         path = "/api" + operation.path.replace("<", "{").replace(">", "}")
         described = document["paths"][path][operation.method.lower()]
-        real = path.replace("{id}", _IDS[operation.tag]) + _QUERIES.get(operation.name, "")
-        body = _EXAMPLES.get(operation.name)
+        real = operation.path.removeprefix("/v1").replace("<id>", examples.PATHS[operation.tag])
+        shown = (operation.method, real, operation.name)
         groups.setdefault(operation.tag, []).append(
             Shown(
                 id=operation.name,
@@ -142,8 +115,9 @@ def _groups(host: str) -> dict[str, list[Shown]]:
                 body=tuple(_rows(_body(document, described))),
                 status=int(operation.status),
                 answer=describing.name_of(operation.answer),
-                curl=_curl(operation.method, host + real, body),
-                python=_python(operation.method, host + real, body),
+                curl=examples.curl(*shown, keyed=operation.keyed),
+                python=examples.python(*shown, keyed=operation.keyed),
+                example=json.dumps(examples.ANSWERS[operation.name], ensure_ascii=False, indent=2),
             )
         )
     return groups
@@ -205,27 +179,6 @@ def _word(kind: str, field: Mapping[str, Any]) -> str:
     if kind == "string" and "format" in field:
         return {"date-time": "time", "date": "day"}.get(field["format"], "text")
     return {"string": "text", "integer": "whole number", "boolean": "true or false"}.get(kind, kind)
-
-
-def _curl(method: str, address: str, body: Any) -> str:
-    lines = [f"curl -X {method} '{address}'", '  -H "Authorization: Bearer $KEY"']
-    if method != "GET":
-        lines.append('  -H "Idempotency-Key: $(uuidgen)"')
-    if body is not None:
-        lines.append("  -H 'Content-Type: application/json'")
-        lines.append(f"  -d '{json.dumps(body)}'")
-    return " \\\n".join(lines)
-
-
-def _python(method: str, address: str, body: Any) -> str:
-    headers = ['"Authorization": f"Bearer {key}"']
-    if method != "GET":
-        headers.append('"Idempotency-Key": str(uuid.uuid4())')
-    arguments = [f'"{address}"', f"headers={{{', '.join(headers)}}}"]
-    if body is not None:
-        arguments.append(f"json={body!r}")
-    inner = ",\n    ".join(arguments)
-    return f"answer = httpx.{method.lower()}(\n    {inner},\n)"
 
 
 @cache

@@ -23,7 +23,7 @@ from marshmallow import Schema, ValidationError
 from sqlalchemy.orm import Session
 from werkzeug.exceptions import RequestEntityTooLarge
 
-from portal import clock
+from portal import clock, orm
 from portal.access.keys import KeyIdentity
 from portal.errors import NotFound, PortalError
 from portal.programs.fields import by_path
@@ -47,6 +47,8 @@ class Call:
     fields: dict[str, Any]
     """The body of a write, the query of a read."""
     request_id: str | None = None
+    ahead: Any = None
+    """What ``ahead`` of its route gave."""
 
     @property
     def actor(self) -> str:
@@ -83,12 +85,20 @@ class Operation:
     status: int
     path_ids: Mapping[str, str] = field(default_factory=dict)
     """The pattern of each variable of the path."""
-    conflicts: Sequence[str] = ()
+    keyless: bool = False
+    """A write that may be done twice, and so needs no key of its own."""
+    ahead: Callable[[Call], Any] | None = None
+    """What must be kept even where the write itself is refused: counted tries of a code."""
 
     @property
     def writes(self) -> bool:
-        """Whether it carries a body and a key."""
+        """Whether it carries a body."""
         return self.method != "GET"
+
+    @property
+    def keyed(self) -> bool:
+        """Whether it carries an Idempotency-Key."""
+        return self.writes and not self.keyless
 
 
 blueprint = Blueprint("api", __name__, url_prefix="/api")
@@ -108,6 +118,8 @@ def route(
     takes: Schema | None = None,
     status: int = HTTPStatus.OK,
     ids: Mapping[str, str] | None = None,
+    keyless: bool = False,
+    ahead: Callable[[Call], Any] | None = None,
 ) -> Callable[[View], View]:
     """Declare a route of the endpoint.
 
@@ -116,6 +128,9 @@ def route(
         takes: what the body (of a write) or the query (of a read) may hold.
         ids: the pattern of each variable of ``path``; what does not match it
             names nothing, and is not looked for.
+        keyless: it writes, but doing it twice does no harm.
+        ahead: runs in a unit of its own before the write, and not for a key that
+            has its answer; what it gives is the call's ``ahead``.
     """
 
     def declare(view: View) -> View:
@@ -133,10 +148,14 @@ def route(
             answer=answer,
             status=status,
             path_ids=ids or {},
+            keyless=keyless,
+            ahead=ahead,
         )
         operations.append(operation)
         patterns = {name: re.compile(pattern) for name, pattern in operation.path_ids.items()}
-        serve = _serve_write if operation.writes else _serve_read
+        serve = _serve_read
+        if operation.writes:
+            serve = _serve_keyless if operation.keyless else _serve_write
 
         def serve_route(**variables: str) -> Response:
             for name, value in variables.items():
@@ -171,6 +190,19 @@ def _serve_read(operation: Operation, variables: Mapping[str, str]) -> Response:
     return respond(wire.write(answer.content), status=answer.status)
 
 
+def _serve_keyless(operation: Operation, variables: Mapping[str, str]) -> Response:
+    at = clock.now()
+    session = db.session()
+    caller = authenticate(session, at=at)
+    require_scope(caller, operation.scopes)
+    fields = load(operation.fields, read_body())
+    with orm.writing(session):
+        call = Call(session=session, caller=caller, at=at, fields=fields)
+        answer = operation.view(call, **variables)
+    note_use(session, caller, at=at)
+    return respond(wire.write(answer.content), status=answer.status)
+
+
 def _serve_write(operation: Operation, variables: Mapping[str, str]) -> Response:
     at = clock.now()
     session = db.session()
@@ -184,8 +216,19 @@ def _serve_write(operation: Operation, variables: Mapping[str, str]) -> Response
         require_scope(caller, operation.scopes)
         raise
 
-    def perform(caller: KeyIdentity, request_id: str) -> Answer:
-        call = Call(session=session, caller=caller, at=at, fields=fields, request_id=request_id)
+    def ahead(caller: KeyIdentity) -> Any:
+        assert operation.ahead is not None
+        return operation.ahead(Call(session=session, caller=caller, at=at, fields=fields))
+
+    def perform(caller: KeyIdentity, request_id: str, gave: Any) -> Answer:
+        call = Call(
+            session=session,
+            caller=caller,
+            at=at,
+            fields=fields,
+            request_id=request_id,
+            ahead=gave,
+        )
         return operation.view(call, **variables)
 
     return idempotency.once(
@@ -193,6 +236,7 @@ def _serve_write(operation: Operation, variables: Mapping[str, str]) -> Response
         key=key,
         fingerprint=idempotency.fingerprint(request.method, request.path, content),
         scopes=operation.scopes,
+        ahead=ahead if operation.ahead else None,
         perform=perform,
         at=at,
     )

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from datetime import UTC, date, datetime
 from typing import Any
 
-from marshmallow import ValidationError, fields
+from marshmallow import Schema, ValidationError, fields
 
 from portal.programs.fields import Choice, Metadata, Strictly, WholeNumber, Words, YesNo
 
@@ -97,6 +97,29 @@ class Either(fields.Field[Any]):
         if isinstance(value, dict):
             return self.described.load(value)
         return self.by_id.deserialize(value, attr, data, **kwargs)
+
+
+class OneOrMore(Strictly[list[Any]]):
+    """An object of one schema, or a list of them; always read as a list."""
+
+    def __init__(self, described: Schema, *, most: int, **kwargs: Any):
+        self.described, self.most = described, most
+        super().__init__(**kwargs)
+
+    def _read(self, value: Any) -> list[Any]:
+        if not isinstance(value, list):
+            return [self.described.load(value)]
+        if not 1 <= len(value) <= self.most:
+            raise ValidationError(f"Must have from 1 to {self.most} parts.")
+        loaded, wrong = [], {}
+        for number, part in enumerate(value):
+            try:
+                loaded.append(self.described.load(part))
+            except ValidationError as error:
+                wrong[number] = error.messages
+        if wrong:
+            raise ValidationError(wrong)
+        return loaded
 
 
 def properties(_converter: Any, field: fields.Field[Any], **_: Any) -> dict[str, Any]:

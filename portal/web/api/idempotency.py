@@ -67,20 +67,34 @@ def once(
     key: str,
     fingerprint: bytes,
     scopes: Sequence[str],
-    perform: "Callable[[KeyIdentity, str], Answer]",
+    perform: "Callable[[KeyIdentity, str, Any], Answer]",
     at: datetime,
+    ahead: Callable[[KeyIdentity], Any] | None = None,
 ) -> Response:
     """Do what was asked, or give the answer that it had.
 
     The caller's key is looked up in the writing transaction: one transaction
     less for each write.
 
+    Args:
+        perform: does it; takes the caller, the request's id, and what ``ahead`` gave.
+        ahead: what to do and keep before, whatever becomes of the rest; not
+            done again for a key that has its answer.
+
     Raises:
         PortalError: refusals that are not stored.
         Misuse, Busy and all that is no refusal: nothing was done or stored.
     """
     caller: KeyIdentity | None = None
+    gave: Any = None
     try:
+        if ahead is not None:
+            caller = authenticate(session, at=at)
+            require_scope(caller, scopes)
+            known = ledger.find_answer(
+                session, client=caller.client_id, key=key, fingerprint=fingerprint
+            )
+            gave = ahead(caller) if known is None else None
         with orm.writing(session):
             caller = authenticate(session, at=at)
             require_scope(caller, scopes)
@@ -89,7 +103,7 @@ def once(
             )
             if claim.answer is not None:
                 return _replay(claim.answer)
-            answer = perform(caller, claim.id)
+            answer = perform(caller, claim.id, gave)
             stored = StoredAnswer(
                 status=answer.status,
                 content_type=JSON_TYPE,

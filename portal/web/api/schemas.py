@@ -5,7 +5,7 @@ A schema is built once, when its module is imported. Rules that span fields
 the OpenAPI document through ``rules``.
 """
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from marshmallow import ValidationError, fields, validates_schema
 
@@ -53,6 +53,16 @@ def reference_field(prefix: str, **kwargs: Any) -> Words:
         pattern=rf"{prefix}_[0-9a-z]{{1,32}}",
         says=f"Must be an id, {prefix}_ and letters and digits.",
         metadata={"description": f"An id, {prefix}_…"},
+        **kwargs,
+    )
+
+
+def currency_field(**kwargs: Any) -> Words:
+    """A currency's code, ISO or of one's own."""
+    return Words(
+        longest=16,
+        pattern=r"[A-Za-z][A-Za-z0-9_-]*",
+        says="Must be a currency code, such as EUR.",
         **kwargs,
     )
 
@@ -278,19 +288,17 @@ class OrderInHand(Strict):
 
     id = Words(longest=64, required=True, metadata={"description": "The receipt number."})
     value = WholeNumber(low=0, required=True)
-    currency = Words(
-        longest=16,
-        pattern=r"[A-Za-z][A-Za-z0-9_-]*",
-        says="Must be a currency code, such as EUR.",
-        required=True,
-    )
+    currency = currency_field(required=True)
 
 
 class ApprovalGiven(Strict):
     """The member's consent, where the program asks for it."""
 
-    member_code = Words(longest=64)
-    one_time_code = Words(longest=16)
+    member_code = Words(longest=64, metadata={"description": "From the member's own page."})
+    one_time_code = Words(
+        longest=16,
+        metadata={"description": "Sent by a quote with `issue_code`; name the quote too."},
+    )
 
     rules = {
         "oneOf": [{"required": ["member_code"]}, {"required": ["one_time_code"]}],
@@ -302,6 +310,39 @@ class ApprovalGiven(Strict):
             raise ValidationError("Give either member_code or one_time_code.", "member_code")
 
 
+HOLD_RULE: Final = {
+    "if": {"required": ["hold_minutes"]},
+    "then": {"required": ["capture"], "properties": {"capture": {"const": False}}},
+}
+CODE_RULE: Final = {
+    "if": {
+        "required": ["approval"],
+        "properties": {"approval": {"required": ["one_time_code"]}},
+    },
+    "then": {"required": ["quote"]},
+}
+
+
+def check_hold(loaded: dict[str, Any]) -> None:
+    """Refuse a length for what is not held.
+
+    Raises:
+        ValidationError: naming ``hold_minutes``.
+    """
+    if loaded["capture"] and "hold_minutes" in loaded:
+        raise ValidationError("Only a hold, with capture false, has a length.", "hold_minutes")
+
+
+def check_code(loaded: dict[str, Any]) -> None:
+    """Refuse a one-time code without the quote that it was sent with.
+
+    Raises:
+        ValidationError: naming ``quote``.
+    """
+    if "one_time_code" in loaded.get("approval", {}) and "quote" not in loaded:
+        raise ValidationError("Name the quote that the code was sent with.", "quote")
+
+
 class NewRedemption(Naming):
     """Points to spend, named by points or by value."""
 
@@ -309,7 +350,7 @@ class NewRedemption(Naming):
     value = WholeNumber(low=1, metadata={"description": "In the rate's money, smallest unit."})
     unit = Words(longest=16, metadata={"description": "The account's own unit, as a safeguard."})
     order = fields.Nested(OrderInHand)
-    quote = Words(longest=36)
+    quote = reference_field("quo")
     store = Words(longest=64)
     till = Words(longest=64)
     capture = YesNo(load_default=True, metadata={"description": "False holds the points."})
@@ -321,10 +362,8 @@ class NewRedemption(Naming):
         "allOf": [
             Naming.rules,
             {"oneOf": [{"required": ["points"]}, {"required": ["value"]}]},
-            {
-                "if": {"required": ["hold_minutes"]},
-                "then": {"required": ["capture"], "properties": {"capture": {"const": False}}},
-            },
+            HOLD_RULE,
+            CODE_RULE,
         ]
     }
 
@@ -332,8 +371,8 @@ class NewRedemption(Naming):
     def _one_amount(self, loaded: dict[str, Any], **_: Any) -> None:
         if ("points" in loaded) == ("value" in loaded):
             raise ValidationError("Give either points or value.", "points")
-        if loaded["capture"] and "hold_minutes" in loaded:
-            raise ValidationError("Only a hold, with capture false, has a length.", "hold_minutes")
+        check_hold(loaded)
+        check_code(loaded)
 
 
 class NewReversal(Strict):

@@ -23,7 +23,8 @@ def region() -> str:
     return settings.phone_region
 
 
-def _shown(call: Call, account_id: str, *, merged_from: str | None = None) -> answers.Content:
+def shown(call: Call, account_id: str, *, merged_from: str | None = None) -> answers.Content:
+    """An account as it stands, for an answer."""
     position = ledger.position(call.session, account_id=account_id, at=call.at)
     program = programs.find(call.session, position.account.program_id)
     return answers.account(position, program, merged_from=merged_from)
@@ -76,7 +77,7 @@ def list_accounts(call: Call) -> Answer:
         limit=query["limit"],
         cursor=query.get("cursor"),
     )
-    data = [_shown(call, account_id) for account_id in page.ids]
+    data = [shown(call, account_id) for account_id in page.ids]
     return Answer(content={"data": data, "next_cursor": page.next_cursor})
 
 
@@ -126,7 +127,7 @@ def create_account(call: Call) -> Answer:
         at=call.at,
     )
     account_id = enrolled.account.id
-    content = _shown(call, account_id)
+    content = shown(call, account_id)
     if enrolled.known:
         content["warnings"] = [
             answers.warning(
@@ -150,7 +151,7 @@ def read_account(call: Call, id: str) -> Answer:
     A merged account leads to its survivor, with `merged_from`.
     """
     account, merged_from = _to_read(call, id)
-    return Answer(content=_shown(call, account.id, merged_from=merged_from))
+    return Answer(content=shown(call, account.id, merged_from=merged_from))
 
 
 @route(
@@ -183,7 +184,7 @@ def change_account(call: Call, id: str) -> Answer:
             metadata=given.get("metadata"),
             at=call.at,
         )
-    return Answer(content=_shown(call, account.id), effect=account.id)
+    return Answer(content=shown(call, account.id), effect=account.id)
 
 
 @route(
@@ -197,7 +198,7 @@ def change_account(call: Call, id: str) -> Answer:
 def close_account(call: Call, id: str) -> Answer:
     """Close an account: its history stays, nothing is earned or spent."""
     ledger.close(call.session, account_id=_to_write(call, id).id, at=call.at)
-    return Answer(content=_shown(call, id), effect=id)
+    return Answer(content=shown(call, id), effect=id)
 
 
 @route(
@@ -211,7 +212,7 @@ def close_account(call: Call, id: str) -> Answer:
 def reopen_account(call: Call, id: str) -> Answer:
     """Reopen a closed account."""
     ledger.reopen(call.session, account_id=_to_write(call, id).id, at=call.at)
-    return Answer(content=_shown(call, id), effect=id)
+    return Answer(content=shown(call, id), effect=id)
 
 
 @route(
@@ -243,7 +244,7 @@ def merge_account(call: Call, id: str) -> Answer:
         ),
         at=call.at,
     )
-    return Answer(content=_shown(call, target.id), effect=target.id)
+    return Answer(content=shown(call, target.id), effect=target.id)
 
 
 @route(

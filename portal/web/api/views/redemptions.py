@@ -10,6 +10,7 @@ from portal.programs.errors import NoRate
 from portal.web.api import answers, schemas
 from portal.web.api.auth import store_of
 from portal.web.api.endpoint import Answer, Call, route
+from portal.web.api.views import naming
 from portal.web.api.views.accounts import region
 
 REDEMPTION_ID = r"red_[0-9a-z]{1,32}"
@@ -25,6 +26,7 @@ _CONTACTS = frozenset({"mobile", "email"})
     takes=schemas.NewRedemption(),
     answer=answers.RedemptionShape,
     status=HTTPStatus.CREATED,
+    ahead=naming.look,
 )
 def create_redemption(call: Call) -> Answer:
     """Spend points, or hold them until the payment stands.
@@ -55,7 +57,7 @@ def create_redemption(call: Call) -> Answer:
             capture=given["capture"],
             hold_minutes=given.get("hold_minutes"),
             by_contact=given.get("identifier", {}).get("type") in _CONTACTS,
-            approval=next(iter(given.get("approval", {}).values()), None),
+            approval=naming.approval(call),
             quote=given.get("quote"),
             metadata=given.get("metadata"),
         ),

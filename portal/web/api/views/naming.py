@@ -1,0 +1,78 @@
+"""Who a request means: from the ways to name an account to what checkout asks for."""
+
+from typing import Any
+
+from portal import checkout, members, orm, programs
+from portal.checkout.approving import Approval, CodeLook
+from portal.checkout.values import Holder
+from portal.ledger.errors import AccountNotFound
+from portal.members.errors import CustomerNotFound
+from portal.web.api import schemas
+from portal.web.api.endpoint import Call
+from portal.web.api.views.accounts import region
+from portal.web.settings import pepper
+
+
+def reference(given: dict[str, Any]) -> members.Reference:
+    """The account, customer or identifier that was named.
+
+    Raises:
+        AccountNotFound, CustomerNotFound: nobody can be named like that.
+    """
+    if "household" in given:
+        raise AccountNotFound(household=given["household"])
+    identifier = given.get("identifier")
+    if identifier is None:
+        return members.Reference(account=given.get("account"), customer=given.get("customer"))
+    if identifier["type"] not in schemas.IDENTIFIER_TYPES:
+        # Nobody has a household, or a rotating code, to be known by.
+        raise CustomerNotFound(field="identifier")
+    return members.Reference(
+        type=identifier["type"],
+        value=identifier["value"],
+        source_account=identifier.get("source_account"),
+    )
+
+
+def account_id(call: Call, given: dict[str, Any]) -> str:
+    """The account that the request names; its own id costs no statement."""
+    if "account" in given and "program" not in given:
+        named: str = given["account"]
+        return named
+    resolved = members.resolve(
+        call.session,
+        reference=reference(given),
+        program=programs.find(call.session, given.get("program")),
+        to_write=True,
+        region=region(),
+    )
+    return resolved.account.id
+
+
+def holder(given: dict[str, Any]) -> Holder | None:
+    """Whose order it is; None for an anonymous one."""
+    if not any(name in given for name in schemas.NAMINGS):
+        return None
+    return Holder(reference=reference(given), program=given.get("program"), region=region())
+
+
+def approval(call: Call) -> Approval | None:
+    """What shows that the member agrees, where it came along."""
+    given = call.fields.get("approval")
+    if given is None:
+        return None
+    return Approval(one_time_code=call.ahead, member_code=given.get("member_code"))
+
+
+def look(call: Call) -> CodeLook | None:
+    """Count a try of the one-time code that came along, in a unit of its own.
+
+    To be declared as ``ahead`` of each route that takes an approval.
+    """
+    code = call.fields.get("approval", {}).get("one_time_code")
+    if code is None:
+        return None
+    with orm.recording(call.session):
+        return checkout.look(
+            call.session, quote_id=call.fields["quote"], code=code, at=call.at, pepper=pepper()
+        )
