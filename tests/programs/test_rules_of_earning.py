@@ -5,6 +5,7 @@ import timeit
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from fractions import Fraction
+from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -426,7 +427,7 @@ def test_whatever_the_lines_the_parts_are_the_whole_rounded_down_once(lines, pai
 @given(value=st.integers(1, 10**6), cuts=st.lists(st.integers(1, 10**6), max_size=6))
 def test_how_an_order_is_split_into_lines_changes_nothing(value, cuts):
     edges = sorted({0, value, *(cut % value for cut in cuts)})
-    lines = [Line(value=high - low) for low, high in zip(edges, edges[1:], strict=False)]
+    lines = [Line(value=high - low) for low, high in pairwise(edges)]
     rules = program(BASE | {"per": 300, "points": 7})
     assert earned(rules, basket(*lines)).points == earned(rules, Receipt(value)).points
 
