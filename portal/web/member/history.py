@@ -106,7 +106,7 @@ def history() -> Response:
     filters = _filters(program, at)
     cursor = request.args.get("cursor")
     found = _read(chosen, filters, at, cursor)
-    lines = _lines(program, found)
+    lines = _lines(program, found, at)
     adding = cursor is not None and htmx.wants_fragment()
     asked_again = _asked_again()
     older: dict[str, Any] = {**asked_again, "cursor": found.next_cursor}
@@ -131,7 +131,7 @@ def history() -> Response:
 @policy.allow(policy.member)
 def story(entry_id: str) -> Response:
     """One movement with its story; somebody else's is not found, like one that never was."""
-    told, program = stories.tell(entry_id)
+    told, program = stories.tell(entry_id, clock.now())
     return rendering.page("member/story.html", "member/_story.html", program=program, story=told)
 
 
@@ -231,10 +231,10 @@ def _asked_again() -> dict[str, Any]:
     return kept
 
 
-def _lines(program: Program, found: HistoryPage) -> list[Line]:
+def _lines(program: Program, found: HistoryPage, at: datetime) -> list[Line]:
     return [
         *(_pending(program, due) for due in found.pending),
-        *(_booked(program, line) for line in found.lines),
+        *(_booked(program, line, at) for line in found.lines),
     ]
 
 
@@ -252,9 +252,9 @@ def _pending(program: Program, due: PendingLine) -> Line:
     )
 
 
-def _booked(program: Program, line: HistoryLine) -> Line:
+def _booked(program: Program, line: HistoryLine, at: datetime) -> Line:
     entry = line.entry
-    words = wording.describe(program, entry, line.event)
+    words = wording.describe_line(program, line, at)
     return Line(
         sentence=words.sentence,
         icon=words.icon,
@@ -264,13 +264,15 @@ def _booked(program: Program, line: HistoryLine) -> Line:
         day=program.local_date(entry.occurred_at),
         time=wording.clock_time(program, entry.occurred_at),
         href=wording.href(entry.id),
-        badges=_badges(program, line),
+        badges=_badges(program, line, at),
     )
 
 
-def _badges(program: Program, line: HistoryLine) -> list[Badge]:
+def _badges(program: Program, line: HistoryLine, at: datetime) -> list[Badge]:
     entry = line.entry
     badges = []
+    if wording.hold_end(line.spending, at) is not None:
+        badges.append(Badge(_("Not paid yet"), "warn"))
     if entry.category != Category.REGULAR:
         badges.append(Badge(str(wording.CATEGORY_NAMES[entry.category]), "info"))
     recorded = program.local_date(entry.recorded_at)
@@ -327,6 +329,7 @@ def _csv_head() -> list[str]:
         _("Recorded on"),
         _("Reference"),
         _("Takes back"),
+        _("State"),
     ]
 
 
@@ -343,20 +346,42 @@ def _csv_rows(chosen: Chosen, filters: Filters, at: datetime) -> Iterator[str]:
             cursor=cursor,
             **filters.asked,
         )
-        yield "".join(_csv_line(_csv_cells(chosen.program, line)) for line in found.lines)
+        yield "".join(
+            _csv_line(cells)
+            for cells in (
+                *(_csv_due(chosen.program, due) for due in found.pending),
+                *(_csv_cells(chosen.program, line, at) for line in found.lines),
+            )
+        )
         cursor = found.next_cursor
         if cursor is None:
             return
 
 
-def _csv_cells(program: Program, line: HistoryLine) -> list[str]:
+def _csv_due(program: Program, due: PendingLine) -> list[str]:
+    """What is due and not booked yet: no store, no order, no reference so far."""
+    local = due.occurred_at.astimezone(program.timezone)
+    return [
+        local.date().isoformat(),
+        local.strftime("%H:%M"),
+        _safe(wording.describe(program, due).sentence),
+        plain(due.amount, program.decimals),
+        plain(due.balance_after, program.decimals),
+        _safe(str(wording.TYPE_NAMES[due.type])),
+        _safe(str(wording.CATEGORY_NAMES[due.category])),
+        *[""] * 8,
+        _("Being booked"),
+    ]
+
+
+def _csv_cells(program: Program, line: HistoryLine, at: datetime) -> list[str]:
     entry, event = line.entry, line.event
     order = event.order
     local = entry.occurred_at.astimezone(program.timezone)
     return [
         local.date().isoformat(),
         local.strftime("%H:%M"),
-        _safe(wording.describe(program, entry, event).sentence),
+        _safe(wording.describe_line(program, line, at).sentence),
         plain(entry.amount, program.decimals),
         plain(entry.balance_after, program.decimals),
         _safe(str(wording.TYPE_NAMES[entry.type])),
@@ -369,6 +394,7 @@ def _csv_cells(program: Program, line: HistoryLine) -> list[str]:
         program.local_date(entry.recorded_at).isoformat(),
         entry.id,
         entry.reverses or "",
+        _("On hold") if wording.hold_end(line.spending, at) else _("Booked"),
     ]
 
 

@@ -13,20 +13,23 @@ import segno
 from babel.dates import format_date, format_skeleton
 from flask import Response
 from markupsafe import Markup
-from sqlalchemy import select
+from sqlalchemy import bindparam, select
 
 from portal import clock, ledger
-from portal.ledger import AccountView, Category, EventName, HistoryLine, Position
+from portal.ledger import Category, EventName, HistoryLine, Position
 from portal.ledger.overview import course, last_lines
 from portal.members.models import Identifier
+from portal.orders import tiers
+from portal.orders.tiers import Standing
 from portal.programs import Program
-from portal.programs.program import TierBasis
+from portal.programs.tiers import tier_points
 from portal.web import policy, rendering
 from portal.web.auth import member
 from portal.web.extensions import db
 from portal.web.formatting import day, number, points
-from portal.web.member import charts, holdings, wording
+from portal.web.member import charts, holdings, ladder, wording
 from portal.web.member.blueprint import blueprint
+from portal.web.member.holdings import Chosen
 from portal.web.member.wording import gettext as _
 from portal.web.member.wording import ngettext
 
@@ -36,6 +39,19 @@ COURSE_STEPS = 26
 SOON_DAYS = 30
 EXPIRY_MONTHS_MAX = 12
 EXPIRY_ROWS = 5
+
+_CARD = (
+    select(Identifier.value)
+    .where(
+        Identifier.customer_id == bindparam("customer_id"),
+        Identifier.type == "card_number",
+    )
+    .order_by(Identifier.created_at, Identifier.value)
+    .limit(1)
+    .scalar_subquery()
+    .label("card_number")
+)
+_CARD_AND_STANDING = {basis: row.add_columns(_CARD) for basis, row in tiers.STANDING.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +97,6 @@ class Table:
 
 
 @dataclass(frozen=True, slots=True)
-class TierLine:
-    """How far to the next tier; ``goal`` None at the top."""
-
-    text: str
-    reached: int = 0
-    goal: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
 class Brief:
     """One of the last movements."""
 
@@ -123,18 +130,19 @@ def home() -> Response:
     program, account = chosen.program, chosen.account
     position = ledger.position(session, account_id=account.id, at=at)
     lines = last_lines(session, account_ids=chosen.lineage, limit=LAST_LINES)
+    card_number, standing = _card_and_standing(chosen, position, at)
     return rendering.page(
         "member/home.html",
         program=program,
         holdings=chosen.places,
         have=_have(program, position, lines),
         promised=_promised(program, position, at),
-        tier=_tier(program, position),
+        tier=ladder.shown(program, standing),
         last=_last(program, position, lines, at),
         expiry=_expiry(program, position, at),
         no_expiry=_no_expiry(program, position),
         course=_course(program, position, at),
-        code=_code(account),
+        code=_code(card_number or account.external_id or account.id),
     )
 
 
@@ -265,6 +273,8 @@ def _promised(program: Program, position: Position, at: datetime) -> Table | Non
         Row(
             _("From %(day)s", day=day(program.local_date(coming.available_from)))
             if coming.available_from
+            else wording.waits_for(program, coming.trigger)
+            if coming.trigger
             else _("When the shop confirms it"),
             points(coming.points, program),
             note=wording.expires_on(program, coming.expires_at),
@@ -285,25 +295,24 @@ def _promised(program: Program, position: Position, at: datetime) -> Table | Non
     return Table(rows=rows, total=total, headline=headline)
 
 
-def _tier(program: Program, position: Position) -> TierLine | None:
-    # A rolling year asks for more than the account's row knows.
-    if not program.tiers or program.tier_basis != TierBasis.LIFETIME:
-        return None
-    reached = max(0, position.lifetime - position.account.taken_back)
-    now, coming = program.tier_of(reached), program.next_tier(reached)
-    if coming is None:
-        return TierLine(_("You are %(tier)s, our highest tier", tier=now.name)) if now else None
-    missing = points(coming.threshold - reached, program)
-    if now is None:
-        text = _("%(points)s more and you are %(tier)s", points=missing, tier=coming.name)
-    else:
-        text = _(
-            "You are %(tier)s; %(points)s more and you are %(next)s",
-            tier=now.name,
-            points=missing,
-            next=coming.name,
-        )
-    return TierLine(text, reached=reached, goal=coming.threshold)
+def _card_and_standing(
+    chosen: Chosen, position: Position, at: datetime
+) -> tuple[str | None, Standing]:
+    program, account_id = chosen.program, position.account.id
+    parameters = tiers.standing_parameters(
+        program, account_id=account_id, lineage=chosen.lineage, at=at
+    )
+    row = db.session.execute(
+        _CARD_AND_STANDING[program.tier_basis],
+        {**parameters, "customer_id": member().customer_id},
+    ).one()
+    standing = tiers.standing(
+        row,
+        program=program,
+        account_id=account_id,
+        lifetime_points=tier_points(position.lifetime, position.account.taken_back),
+    )
+    return row.card_number, standing
 
 
 def _last(
@@ -326,7 +335,7 @@ def _last(
             )
         )
     for line in lines:
-        words = wording.describe(program, line.entry, line.event)
+        words = wording.describe_line(program, line, at)
         briefs.append(
             Brief(
                 title=words.title,
@@ -400,8 +409,7 @@ def _course_instants(program: Program, at: datetime) -> list[datetime]:
     return [*instants[-(COURSE_STEPS - 1) :], at]
 
 
-def _code(account: AccountView) -> TillCode | None:
-    text = _card_number() or account.external_id or account.id
+def _code(text: str) -> TillCode:
     drawn = segno.make(text, micro=False, error="m")
     return TillCode(
         text=text,
@@ -411,19 +419,6 @@ def _code(account: AccountView) -> TillCode | None:
         small=_drawing(drawn, None),
         large=_drawing(drawn, _("Your code for the till: %(code)s", code=text)),
     )
-
-
-def _card_number() -> str | None:
-    found: str | None = db.session.scalar(
-        select(Identifier.value)
-        .where(
-            Identifier.customer_id == member().customer_id,
-            Identifier.type == "card_number",
-        )
-        .order_by(Identifier.created_at, Identifier.value)
-        .limit(1)
-    )
-    return found
 
 
 def _drawing(drawn: segno.QRCode, label: str | None) -> Markup:

@@ -2,16 +2,18 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from portal import ledger, programs
-from portal.ledger import Category, LotPart, Story
+from portal.ledger import Category, EntryType, EventName, LotPart, Story
 from portal.ledger.errors import AccountNotFound, EntryNotFound
 from portal.ledger.overview import holdings
 from portal.programs import Program
 from portal.web.auth import member
 from portal.web.extensions import db
 from portal.web.formatting import day, moment, money, points
-from portal.web.member import wording
+from portal.web.member import receipts, wording
+from portal.web.member.receipts import Receipt, Sibling, Why
 from portal.web.member.wording import gettext as _
 
 
@@ -43,6 +45,24 @@ class Part:
 
 
 @dataclass(frozen=True, slots=True)
+class Reason:
+    """What one rule gave: its workings step by step, and when it counts if not at once."""
+
+    steps: list[str]
+    amount: str
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bought:
+    """One line of the receipt."""
+
+    name: str
+    note: str | None
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
 class Head:
     """The movement itself."""
 
@@ -60,10 +80,12 @@ class Told:
     title: str
     line: Head
     facts: list[Fact]
+    reasons: list[Reason] = field(default_factory=list)
     parts: list[Part] = field(default_factory=list)
+    bought: list[Bought] = field(default_factory=list)
 
 
-def tell(entry_id: str) -> tuple[Told, Program]:
+def tell(entry_id: str, at: datetime) -> tuple[Told, Program]:
     """The story of one of the member's own movements.
 
     Raises:
@@ -78,9 +100,15 @@ def tell(entry_id: str) -> tuple[Told, Program]:
         story = ledger.story(session, entry_id=entry_id)
     except AccountNotFound as error:
         raise EntryNotFound() from error
-    program = programs.find(session, own[key[0]].program_id)
-    entry = story.line.entry
-    words = wording.describe(program, entry, story.line.event)
+    known = {program.id: program for program in programs.find_all(session)}
+    program = known[own[key[0]].program_id]
+    entry, event = story.line.entry, story.line.event
+    receipt = None
+    if event.order is not None and event.order.id is not None:
+        receipt = receipts.find(
+            session, order_id=event.order.id, account_id=entry.account_id, own=own
+        )
+    words = wording.describe_line(program, story.line, at)
     unit = points(abs(entry.amount), program)
     head = Head(
         id=entry.id,
@@ -89,21 +117,45 @@ def tell(entry_id: str) -> tuple[Told, Program]:
         icon=words.icon,
         tone=words.tone,
     )
-    parts = [part for part in (_lots(program, story, own), _uses(program, story)) if part.rows]
-    return Told(title=words.sentence, line=head, facts=_facts(program, story), parts=parts), program
+    of_order = _of_order(story, receipt, {one.id: known[one.program_id] for one in own.values()})
+    parts = [
+        part for part in (of_order, _lots(program, story, own), _uses(program, story)) if part.rows
+    ]
+    told = Told(
+        title=words.sentence,
+        line=head,
+        facts=_facts(program, story, receipt, at),
+        reasons=_reasons(program, story, receipt),
+        parts=parts,
+        bought=_bought(receipt),
+    )
+    return told, program
 
 
-def _facts(program: Program, story: Story) -> list[Fact]:
+def _facts(program: Program, story: Story, receipt: Receipt | None, at: datetime) -> list[Fact]:
     entry, event = story.line.entry, story.line.event
     facts = [Fact(_("When"), moment(entry.occurred_at, program))]
+    held_until = wording.hold_end(story.line.spending, at)
+    if held_until is not None:
+        facts.append(
+            Fact(
+                _("On hold until"),
+                _(
+                    "%(time)s; if the payment is not completed by then, the points come back",
+                    time=wording.moment_in(program, held_until, at),
+                ),
+            )
+        )
     if program.local_date(entry.recorded_at) != program.local_date(entry.occurred_at):
         facts.append(Fact(_("Recorded"), moment(entry.recorded_at, program)))
     if event.store:
-        where = event.store if not event.till else f"{event.store}, {_('till')} {event.till}"
+        store = receipt.store_name if receipt else event.store
+        where = store if not event.till else f"{store}, {_('till')} {event.till}"
         facts.append(Fact(_("Where"), where))
     if event.order:
         facts.append(Fact(_("Order"), event.order.number))
         facts.append(Fact(_("Order amount"), money(event.order.value, event.order.currency)))
+    facts += _paid(story, receipt)
     facts.append(Fact(_("Done by"), wording.who(event.actor)))
     if event.note:
         facts.append(Fact(_("Note"), event.note))
@@ -124,6 +176,121 @@ def _facts(program: Program, story: Story) -> list[Fact]:
         for later in story.line.reversed_by
     )
     return facts
+
+
+def _paid(story: Story, receipt: Receipt | None) -> list[Fact]:
+    """What points paid of the order, and what of it was returned."""
+    facts = []
+    spending = story.line.spending
+    if spending is not None and spending.value is not None and spending.currency is not None:
+        facts.append(Fact(_("The points paid"), money(spending.value, spending.currency)))
+    if receipt is None:
+        return facts
+    order = receipt.order
+    if spending is None and order.points_paid_value:
+        facts.append(Fact(_("Paid with points"), money(order.points_paid_value, order.currency)))
+    if order.refunded:
+        returned = money(order.refunded, order.currency)
+        facts.append(Fact(_("Returned since"), returned))
+    return facts
+
+
+def _reasons(program: Program, story: Story, receipt: Receipt | None) -> list[Reason]:
+    """Why this credit has so many points, as it was kept when it was earned."""
+    entry, event = story.line.entry, story.line.event
+    if receipt is None or entry.type != EntryType.EARN or entry.amount <= 0:
+        return []
+    if event.reason == "split_reward":
+        found = receipt.rewards
+    else:
+        found = _of_credit(receipt.earned, entry.category, entry.amount)
+    return [
+        Reason(
+            steps=why.explanation.split("; "),
+            amount=points(why.points, program),
+            note=_waiting(program, why),
+        )
+        for why in found
+    ]
+
+
+def _of_credit(earned: tuple[Why, ...], category: Category, amount: int) -> tuple[Why, ...]:
+    """Of all that an order earned, what this credit is made of."""
+    together: dict[tuple[datetime | None, str | None], list[Why]] = {}
+    for why in earned:
+        together.setdefault((why.available_from, why.trigger), []).append(why)
+    for (available_from, trigger), whys in together.items():
+        waits = Category.REGULAR
+        if trigger is not None:
+            waits = Category.TRIGGER_BASED
+        elif available_from is not None:
+            waits = Category.PROMISED
+        if waits == category and sum(why.points for why in whys) == amount:
+            return tuple(whys)
+    return earned
+
+
+def _waiting(program: Program, why: Why) -> str | None:
+    if why.trigger is not None:
+        return wording.waits_for(program, why.trigger)
+    if why.available_from is not None:
+        return _("From %(day)s", day=day(program.local_date(why.available_from)))
+    return None
+
+
+def _bought(receipt: Receipt | None) -> list[Bought]:
+    if receipt is None:
+        return []
+    order = receipt.order
+    return [
+        Bought(
+            name=line.sku or line.category or _("Something"),
+            note=_line_note(line.category if line.sku else None, line.quantity),
+            amount=money(line.value, order.currency),
+        )
+        for line in order.lines
+    ]
+
+
+def _line_note(category: str | None, quantity: int) -> str | None:
+    said = [category] if category else []
+    if quantity != 1:
+        said.append(f"× {quantity}")
+    return ", ".join(said) or None
+
+
+def _of_order(story: Story, receipt: Receipt | None, programs_of: dict[str, Program]) -> Part:
+    """What else the order did to this member's points, each way linked."""
+    rows = []
+    for sibling in receipt.siblings if receipt else ():
+        entry_id = ledger.entry_id(sibling.account_id, sibling.sequence)
+        if entry_id == story.line.entry.id:
+            continue
+        program = programs_of[sibling.account_id]
+        when = day(program.local_date(sibling.occurred_at))
+        rows.append(
+            PartRow(
+                _sibling(sibling),
+                wording.signed(program, sibling.amount),
+                wording.href(entry_id),
+                note=when,
+            )
+        )
+    return Part(_("What else this order did"), rows)
+
+
+def _sibling(sibling: Sibling) -> str:
+    if sibling.event_name == EventName.RETURN_BILL:
+        return _("Taken back after a return")
+    if sibling.event_name == EventName.REDEMPTION_REVERSAL:
+        return _("Given back after a return")
+    if sibling.event_name == EventName.HOLD_RELEASED:
+        return _("Came back, the payment was not completed")
+    if sibling.type == EntryType.REDEEM:
+        return _("Paid with points")
+    if sibling.category != Category.REGULAR:
+        return _("Promised")
+    return _("Earned")
 
 
 def _lots(program: Program, story: Story, own: Collection[str]) -> Part:

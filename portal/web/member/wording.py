@@ -9,7 +9,17 @@ from flask import url_for
 from flask_babel import get_locale, lazy_gettext
 from flask_babel.speaklater import LazyString
 
-from portal.ledger import Category, EntryType, EntryView, EventName, EventView, PendingLine
+from portal.ledger import (
+    Category,
+    EntryType,
+    EntryView,
+    EventName,
+    EventView,
+    HistoryLine,
+    PendingLine,
+    RedemptionStatus,
+    Spending,
+)
 from portal.programs import Program
 from portal.web.formatting import day, money, number, points
 
@@ -50,6 +60,47 @@ def gettext(text: str, /, **values: object) -> str:
 def ngettext(one: str, several: str, count: int, /, **values: object) -> str:
     """flask_babel's, with the type it has."""
     return str(flask_babel.ngettext(one, several, count, **values))
+
+
+def describe_line(program: Program, line: HistoryLine, at: datetime) -> Words:
+    """What a booked movement was; a redemption that waits for its payment is on hold."""
+    words = describe(program, line.entry, line.event)
+    if line.spending is None or line.entry.type != EntryType.REDEEM:
+        return words
+    amount = points(abs(line.entry.amount), program)
+    held_until = hold_end(line.spending, at)
+    if held_until is not None:
+        until = moment_in(program, held_until, at)
+        return Words(
+            sentence=gettext("%(amount)s on hold until %(time)s", amount=amount, time=until)
+            + _where(line.event),
+            title=gettext("On hold until %(time)s", time=until),
+            icon="lock",
+            tone="wait",
+        )
+    if line.spending.status in (RedemptionStatus.VOIDED, RedemptionStatus.HELD):
+        return Words(
+            sentence=gettext("%(amount)s were on hold", amount=amount) + _where(line.event),
+            title=gettext("Was on hold") + _at_store(line.event),
+            icon="lock",
+            tone="out",
+        )
+    return words
+
+
+def hold_end(spending: Spending | None, at: datetime) -> datetime | None:
+    """Until when a redemption waits for its payment; None where it does not."""
+    if spending is None or spending.status != RedemptionStatus.HELD:
+        return None
+    held_until = spending.held_until
+    return held_until if held_until is not None and held_until > at else None
+
+
+def moment_in(program: Program, when: datetime, at: datetime) -> str:
+    """``14:35``, or ``21 November, 14:35`` where that is another day than ``at``."""
+    time = clock_time(program, when)
+    day_then, today = program.local_date(when), program.local_date(at)
+    return time if day_then == today else f"{short_day(day_then, today)}, {time}"
 
 
 def describe(
@@ -185,6 +236,13 @@ def _where(event: EventView | None) -> str:
     order = event.order if event else None
     store = _at_store(event)
     return store + (", " + gettext("order %(number)s", number=order.number) if order else "")
+
+
+def waits_for(program: Program, trigger: str) -> str:
+    """What trigger-based points wait for, as the program calls it."""
+    rule = next((rule for rule in program.ruleset.triggers if rule.trigger == trigger), None)
+    name = rule.name if rule is not None and rule.name else trigger.replace("_", " ")
+    return gettext("Waiting for %(what)s", what=name)
 
 
 def who(actor: str) -> str:

@@ -93,9 +93,9 @@ def test_what_is_due_counts_before_it_is_booked(portal):
 
 def test_the_way_to_the_next_tier(portal):
     portal.earn(40)
-    assert "60 points more and you are Silver" in portal.text("/home")
+    assert "60 points to Silver" in portal.text("/home")
     portal.earn(160)
-    assert "You are Silver; 800 points more and you are Gold" in portal.text("/home")
+    assert "You are Silver. 800 points to Gold" in portal.text("/home")
     portal.earn(900)
     assert "You are Gold, our highest tier" in portal.text("/home")
 
