@@ -201,11 +201,3 @@ class OrderVoided(Conflict):
 
     code = "order_voided"
     sentence = "This order was voided: there is nothing to refund."
-
-
-class MoreThanPaid(PortalError):
-    """More was to be refunded than is left of the order; ``available`` says how much is."""
-
-    code = "more_than_paid"
-    legacy_code = 810
-    sentence = "That is more than remains of this order."

@@ -11,12 +11,12 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, select, update
+from sqlalchemy import bindparam, func, insert, select
 from sqlalchemy.orm import Session
 
 from portal import ledger, orders, programs
 from portal.checkout.earnings import Occasion
-from portal.checkout.errors import MoreThanPaid, OrderHeld, OrderVoided
+from portal.checkout.errors import OrderHeld, OrderVoided
 from portal.checkout.finding import read_order, refund_view, status_of
 from portal.checkout.models import OrderRefund
 from portal.checkout.values import OrderStatus, Refund, RefundPart, RefundWish
@@ -34,7 +34,6 @@ from portal.ledger.models import Account, Entry, Event
 from portal.ledger.posting import lock
 from portal.ledger.reading import Shelf
 from portal.orders.errors import InvalidOrder
-from portal.orders.models import Order
 from portal.orm import new_id
 from portal.programs import Program
 from portal.programs.sharing import shared
@@ -94,7 +93,7 @@ def refund(
     Raises:
         OrderNotFound, OtherStore.
         OrderHeld, OrderVoided: there is nothing to refund.
-        MoreThanPaid: ``available`` is what remains of the order.
+        MoreThanBought: ``available`` is what remains of the order.
         InvalidOrder: the value is not one, or the lines do not add up to it.
         Busy: an account is being merged just now.
     """
@@ -105,9 +104,7 @@ def refund(
             raise OrderHeld()
         case OrderStatus.VOIDED:
             raise OrderVoided()
-    remaining = max(row.value - row.refunded, 0)
-    if wish.value > remaining:
-        raise MoreThanPaid(field="value", available=remaining, currency=row.currency)
+    less = orders.refund(session, order_id=order_id, value=wish.value)
     refunding = _Refunding(
         session,
         row,
@@ -121,13 +118,9 @@ def refund(
             request_id=request_id,
         ),
     )
-    refunding.do()
+    refunding.do(less)
     written = refunding.row(wish)
-    connection = session.connection()
-    connection.execute(insert(OrderRefund), [written])
-    connection.execute(
-        update(Order).where(Order.id == order_id).values(refunded=row.refunded + wish.value)
-    )
+    session.connection().execute(insert(OrderRefund), [written])
     return refund_view({**written, "currency": row.currency})
 
 
@@ -146,7 +139,7 @@ class _Refunding:
         self.parts: dict[str, RefundPart] = {}
         self.value_given_back = 0
 
-    def do(self) -> None:
+    def do(self, less: int) -> None:
         """Take back, give back, and lower what counts as bought, under one lock."""
         earned = self.session.connection().execute(_EARNED, {"order_id": self.order.id}).all()
         paid = (self.order.result or {}).get("redemptions", ())
@@ -164,7 +157,7 @@ class _Refunding:
             self._give_back(redemption, ends)
         for account_id in sorted({entry.account_id for entry in earned}):
             self._take_back([entry for entry in earned if entry.account_id == account_id], ends)
-        self._count_less(ends)
+        self._count_less(ends, less)
         self._note_tiers(set(ends.values()))
 
     @property
@@ -236,8 +229,7 @@ class _Refunding:
             taken -= sum(back.amount for back in posted.entries)
         self._add(ends[account_id], program, taken=taken)
 
-    def _count_less(self, ends: dict[str, str]) -> None:
-        less = self.progress.given_back(self.order.counted)
+    def _count_less(self, ends: dict[str, str], less: int) -> None:
         if self.order.account_id is None or not less:
             return
         happening = Happening(

@@ -166,7 +166,7 @@ def test_refunds_are_in_proportion_to_the_last_cent(till, buyer):
     assert (given, taken, paid_back) == (500, 15, 1500)
     assert refund["refunded"] == 2000
     assert balance(till, buyer) == 1000
-    refusal = till.refuses(422, "more_than_paid", "POST", path, {"value": 1})
+    refusal = till.refuses(422, "more_than_bought", "POST", path, {"value": 1})
     assert (refusal["available"], refusal["legacy_code"]) == (0, 810)
     assert till.get(f"/orders/{placed['id']}")["status"] == "refunded"
 

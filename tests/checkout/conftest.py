@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from portal import checkout, ledger, members, orm, outbox, programs
+from portal import checkout, ledger, members, orders, orm, outbox, programs
 from portal.checkout import Approval, Basket, Holder, OrderWish, RefundWish
 from portal.ledger import EventName, Facts
 from portal.members import NewIdentifier, Reference
@@ -169,9 +169,7 @@ class Shop:
         """The code in the last message."""
         with orm.writing(self.session):
             row = self.session.execute(
-                Message.__table__.select().order_by(
-                    Message.created_at.desc(), Message.id.desc()
-                )
+                Message.__table__.select().order_by(Message.created_at.desc(), Message.id.desc())
             ).first()
         return self.message(row)["body"][:6]
 
@@ -222,7 +220,7 @@ class Shop:
 
     def agrees(self):
         self.session.rollback()
-        return ledger.verify(self.session) == []
+        return ledger.verify(self.session) + orders.verify(self.session) == []
 
 
 @pytest.fixture
@@ -231,8 +229,7 @@ def shop(session, at):
     shop = Shop(session, at)
     shop.apply(CORNER)
     yield shop
-    session.rollback()
-    assert ledger.verify(session) == []
+    assert shop.agrees()
 
 
 @pytest.fixture

@@ -36,9 +36,7 @@ def test_an_order_pays_with_points_and_earns_on_the_rest(shop, account):
 
 def test_redemption_uses_the_balance_before_what_the_order_earns(shop, account):
     with pytest.raises(InsufficientPoints):
-        shop.place(
-            value=500_000, holder=shop.by_account(account), redeem=[Redeem(points=1001)]
-        )
+        shop.place(value=500_000, holder=shop.by_account(account), redeem=[Redeem(points=1001)])
     assert shop.balance(account) == 1000
 
 
@@ -311,9 +309,7 @@ def test_a_reward_is_worth_at_most_its_part(shop, ana, account):
 
 def test_parts_are_at_most_the_order(shop, account):
     with pytest.raises(refusals.InvalidSplits):
-        shop.place(
-            holder=shop.by_account(account), splits=[Split(value=3000), Split(value=2001)]
-        )
+        shop.place(holder=shop.by_account(account), splits=[Split(value=3000), Split(value=2001)])
 
 
 def test_a_reward_that_would_be_gone_is_refused(shop, account):
@@ -323,9 +319,7 @@ def test_a_reward_that_would_be_gone_is_refused(shop, account):
         shop.place(
             **place,
             splits=[
-                Split(
-                    value=100, reward=Reward(value=1, expiration_date=today - timedelta(days=1))
-                )
+                Split(value=100, reward=Reward(value=1, expiration_date=today - timedelta(days=1)))
             ],
         )
     shop.place(**place, splits=[Split(value=100, reward=Reward(value=1, expiration_date=today))])
@@ -344,9 +338,7 @@ def test_a_reward_without_a_rate_to_the_order_is_refused(shop, ana, account):
 
 
 def test_a_held_order_holds_its_points_and_earns_when_it_is_captured(shop, account):
-    order = shop.order(
-        holder=shop.by_account(account), redeem=[Redeem(points=1000)], capture=False
-    )
+    order = shop.order(holder=shop.by_account(account), redeem=[Redeem(points=1000)], capture=False)
     assert (order.status, order.earned) == (OrderStatus.HELD, ())
     assert order.redemptions[0].status == "held"
     assert shop.balance(account) == 0
@@ -374,9 +366,7 @@ def test_a_held_order_brings_its_rewards_when_it_is_captured(shop, account):
 
 
 def test_a_voided_order_gives_its_points_back_and_earns_nothing(shop, account):
-    order = shop.order(
-        holder=shop.by_account(account), redeem=[Redeem(points=1000)], capture=False
-    )
+    order = shop.order(holder=shop.by_account(account), redeem=[Redeem(points=1000)], capture=False)
     voided = shop.void(order.id)
     assert (voided.status, voided.earned) == (OrderStatus.VOIDED, ())
     assert shop.balance(account) == 1000
@@ -388,9 +378,7 @@ def test_a_voided_order_gives_its_points_back_and_earns_nothing(shop, account):
 
 
 def test_a_hold_is_released_by_itself(shop, session, account):
-    order = shop.order(
-        holder=shop.by_account(account), redeem=[Redeem(points=1000)], capture=False
-    )
+    order = shop.order(holder=shop.by_account(account), redeem=[Redeem(points=1000)], capture=False)
     later = shop.at + timedelta(minutes=15)
     with pytest.raises(refusals.OrderNotHeld):
         shop.capture(order.id, at=later)
@@ -419,13 +407,9 @@ def test_a_hold_lasts_as_long_as_asked_up_to_the_programs_most(shop, account):
 
 
 def test_an_order_whose_redemption_was_voided_by_itself_is_not_captured(shop, session, account):
-    order = shop.order(
-        holder=shop.by_account(account), redeem=[Redeem(points=10)], capture=False
-    )
+    order = shop.order(holder=shop.by_account(account), redeem=[Redeem(points=10)], capture=False)
     with orm.writing(session):
-        checkout.void(
-            session, redemption_id=order.redemptions[0].id, actor="key:till", at=shop.at
-        )
+        checkout.void(session, redemption_id=order.redemptions[0].id, actor="key:till", at=shop.at)
     with pytest.raises(RedemptionNotHeld):
         shop.capture(order.id)
     assert shop.balance(account) == 1000
