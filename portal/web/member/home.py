@@ -13,23 +13,18 @@ import segno
 from babel.dates import format_date, format_skeleton
 from flask import Response
 from markupsafe import Markup
-from sqlalchemy import bindparam, select
 
 from portal import clock, ledger
 from portal.ledger import Category, EventName, HistoryLine, Position
 from portal.ledger.overview import course, last_lines
-from portal.members.models import Identifier
-from portal.orders import tiers
-from portal.orders.tiers import Standing
+from portal.orders.showing import card_and_standing
 from portal.programs import Program
-from portal.programs.tiers import tier_points
 from portal.web import policy, rendering
 from portal.web.auth import member
 from portal.web.extensions import db
 from portal.web.formatting import day, number, points
 from portal.web.member import charts, holdings, ladder, wording
 from portal.web.member.blueprint import blueprint
-from portal.web.member.holdings import Chosen
 from portal.web.member.wording import gettext as _
 from portal.web.member.wording import ngettext
 
@@ -39,19 +34,6 @@ COURSE_STEPS = 26
 SOON_DAYS = 30
 EXPIRY_MONTHS_MAX = 12
 EXPIRY_ROWS = 5
-
-_CARD = (
-    select(Identifier.value)
-    .where(
-        Identifier.customer_id == bindparam("customer_id"),
-        Identifier.type == "card_number",
-    )
-    .order_by(Identifier.created_at, Identifier.value)
-    .limit(1)
-    .scalar_subquery()
-    .label("card_number")
-)
-_CARD_AND_STANDING = {basis: row.add_columns(_CARD) for basis, row in tiers.STANDING.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +112,14 @@ def home() -> Response:
     program, account = chosen.program, chosen.account
     position = ledger.position(session, account_id=account.id, at=at)
     lines = last_lines(session, account_ids=chosen.lineage, limit=LAST_LINES)
-    card_number, standing = _card_and_standing(chosen, position, at)
+    card_number, standing = card_and_standing(
+        session,
+        customer_id=member().customer_id,
+        program=program,
+        position=position,
+        lineage=chosen.lineage,
+        at=at,
+    )
     return rendering.page(
         "member/home.html",
         program=program,
@@ -293,26 +282,6 @@ def _promised(program: Program, position: Position, at: datetime) -> Table | Non
     else:
         headline = _("%(points)s promised to you", points=total)
     return Table(rows=rows, total=total, headline=headline)
-
-
-def _card_and_standing(
-    chosen: Chosen, position: Position, at: datetime
-) -> tuple[str | None, Standing]:
-    program, account_id = chosen.program, position.account.id
-    parameters = tiers.standing_parameters(
-        program, account_id=account_id, lineage=chosen.lineage, at=at
-    )
-    row = db.session.execute(
-        _CARD_AND_STANDING[program.tier_basis],
-        {**parameters, "customer_id": member().customer_id},
-    ).one()
-    standing = tiers.standing(
-        row,
-        program=program,
-        account_id=account_id,
-        lifetime_points=tier_points(position.lifetime, position.account.taken_back),
-    )
-    return row.card_number, standing
 
 
 def _last(

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from portal import ledger, programs
+from portal.checkout import receipts
+from portal.checkout.receipts import Receipt, Sibling, Why
 from portal.ledger import Category, EntryType, EventName, LotPart, Story
 from portal.ledger.errors import AccountNotFound, EntryNotFound
 from portal.ledger.overview import holdings
@@ -12,8 +14,7 @@ from portal.programs import Program
 from portal.web.auth import member
 from portal.web.extensions import db
 from portal.web.formatting import day, moment, money, points
-from portal.web.member import receipts, wording
-from portal.web.member.receipts import Receipt, Sibling, Why
+from portal.web.member import wording
 from portal.web.member.wording import gettext as _
 
 
