@@ -51,17 +51,19 @@ def draw(purses: Sequence[Purse], value: int) -> list[Draw]:
     best = 0
     while left:
         shares = _fill(left, value)
-        total = sum(shares.values())
-        best = max(best, total)
         low = next((p for p in left if 0 < shares[p.account_id] < _least_value(p)), None)
-        if low is None:
-            if total == value:
-                return [_drawn(p, shares[p.account_id]) for p in left if shares[p.account_id]]
-            break
-        if _raise(low, left, shares) and sum(shares.values()) == value:
+        if low is not None and not _raise(low, left, shares):
+            left.remove(low)
+            continue
+        if any(0 < shares[p.account_id] < _least_value(p) for p in left):
+            assert low is not None
+            left.remove(low)
+            continue
+        best = sum(shares.values())
+        if best == value:
             return [_drawn(p, shares[p.account_id]) for p in left if shares[p.account_id]]
-        left.remove(low)
-    raise InsufficientValue(field="redeem", available=min(best, value))
+        break
+    raise InsufficientValue(field="redeem", available=best)
 
 
 def _least_value(purse: Purse) -> int:

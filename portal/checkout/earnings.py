@@ -18,7 +18,7 @@ from portal.checkout.holders import Party, account_in
 from portal.checkout.pricing import in_currency
 from portal.checkout.values import Basket, Gain, Split, Warning
 from portal.ledger import AccountView, Earn, EventName, Facts, Happening, OrderFacts
-from portal.ledger.errors import AccountClosed
+from portal.ledger.errors import AccountAlreadyExists, AccountClosed
 from portal.ledger.models import AccountStatus
 from portal.members import Channel
 from portal.members.errors import NotEnrolled
@@ -179,18 +179,22 @@ def enrol_by_order(
     """A first qualifying order makes its customer a member, where the program says so."""
     if party.customer_id is None or not program.auto_enrol:
         return None
-    return members.enrol(
-        session,
-        program=program,
-        channel=Channel.AUTO,
-        customer_id=party.customer_id,
-        enrolled_at=min(occasion.placed_at, occasion.at),
-        actor=occasion.actor,
-        store=occasion.store,
-        till=occasion.till,
-        request_id=occasion.request_id,
-        at=occasion.at,
-    )
+    try:
+        return members.enrol(
+            session,
+            program=program,
+            channel=Channel.AUTO,
+            customer_id=party.customer_id,
+            enrolled_at=min(occasion.placed_at, occasion.at),
+            actor=occasion.actor,
+            store=occasion.store,
+            till=occasion.till,
+            request_id=occasion.request_id,
+            at=occasion.at,
+        )
+    except AccountAlreadyExists as exists:
+        # Another till was first, since we looked.
+        return ledger.find_account(session, exists.facts["account"])
 
 
 def to_come(basket: Basket, *, at: datetime) -> Purchase:
