@@ -63,7 +63,7 @@ def prepared(
             lines=tuple(purchase.lines),
             held=row.held,
             points_paid_value=purchase.points_paid_value,
-            earning=earning_of((contents_of(row, program) or {}).get("earning")),
+            earning=earning_of((row.contents or {}).get("earning")),
             metadata=purchase.metadata,
         ),
         program=program,
@@ -150,6 +150,7 @@ def _movements(row: Row, account_id: str, program: Program) -> list[Movement]:
 def order_row(row: Row, program: Program, *, at: datetime) -> dict[str, Any]:
     """The order's row."""
     purchase = row.purchase
+    row.contents = contents_of(row, program)
     return {
         "id": row.order_id,
         "store": purchase.store,
@@ -163,7 +164,7 @@ def order_row(row: Row, program: Program, *, at: datetime) -> dict[str, Any]:
         "refunded": 0,
         "placed_at": purchase.placed_at,
         "fingerprint": row.fingerprint,
-        "contents": contents_of(row, program),
+        "contents": row.contents,
         "metadata": purchase.metadata,
         "created_at": at,
     }

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
 from portal.errors import PortalError
 from portal.ledger.models import AccountStatus
@@ -30,6 +31,8 @@ class Row:
     enrolled: bool = False
     closed: bool = False
     earned: Earned | None = None
+    contents: dict[str, Any] | None = None
+    """What its order's row keeps of it."""
     event_id: str | None = None
 
     @property

@@ -190,13 +190,14 @@ def resume(
     if stored.account_id is not None:
         row.of(find_account(session, lineage_end(session, stored.account_id)))
     weigh(session, [row], program, at=at)
+    row.contents = contents_of(row, program)
     session.execute(
         _RESUME,
         {
             "of_id": order_id,
             "account_id": row.account_id,
             "counted": row.counted(program),
-            "contents": contents_of(row, program),
+            "contents": row.contents,
         },
     )
     return booking.prepared(row, program, actor=actor, origin=origin, request_id=request_id, at=at)

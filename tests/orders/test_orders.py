@@ -406,8 +406,13 @@ def test_an_unknown_order_is_not_found(session):
     assert caught.value.legacy_code == 811
 
 
-def test_a_thousand_purchases_cost_the_statements_of_ten(engine, apply, record, receipt, at):
+@pytest.mark.parametrize("rich", [False, True])
+def test_a_thousand_purchases_cost_the_statements_of_ten(engine, apply, record, receipt, at, rich):
     program = apply(earning=[*CORNER["earning"], WELCOME])
+    if rich:
+        limited = {"id": "few", "kind": "promotion", "bonus": 5, "per_member": 1, "total": 100}
+        silver = {"id": "silver", "name": "Silver", "from": 20, "multiplier": "1.5"}
+        program = apply(earning=[*CORNER["earning"], WELCOME, limited], tiers=[silver])
     statements: list[str] = []
 
     def heard(connection, cursor, statement, *_):
