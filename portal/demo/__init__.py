@@ -5,12 +5,13 @@ Production refuses to start where it is (:func:`present`): everybody can read
 the codes of these members.
 """
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from portal import programs
+from portal.checkout import Line, Reward, Split
 from portal.demo import cast
 from portal.demo.cast import PEOPLE, Person
 from portal.demo.stage import Stage
@@ -83,10 +84,9 @@ def _plan(stage: Stage) -> None:
 
     ana, tomas, beatriz, james = cast.ANA, cast.TOMAS, cast.BEATRIZ, cast.JAMES
     stage.plan_redemption(ana, 400, points=500, store="Chiado")
-    stage.plan_redemption(ana, 240, points=300, store="Alvalade")
-    stage.plan_redemption(ana, 130, points=300, store="Chiado", called="returned")
+    stage.plan_redemption(ana, 240, points=100, store="Alvalade")
+    stage.plan_redemption(ana, 130, points=150, store="Chiado", called="returned")
     stage.plan_reversal("returned", 127, points=100)
-    stage.plan_redemption(ana, 45, points=200, store="Web shop")
     stage.plan_redemption(ana, 90, points=500, store=cast.MARKET, program="credits")
     stage.plan_adjustment(
         lambda: stage.account(ana),
@@ -97,14 +97,59 @@ def _plan(stage: Stage) -> None:
     )
     stage.plan_bonus(ana, 2, points=150, note="Double points weekend", in_days=9)
 
+    stage.plan_order(
+        ana,
+        0,
+        store="Chiado",
+        lines=(
+            Line(sku="House roast, 250 g", category="coffee", quantity=2, value=1780, tax=333),
+            Line(sku="Oat milk", category="groceries", quantity=3, value=720, tax=41),
+            Line(sku="Almond cake", category="bakery", quantity=1, value=1710, tax=196),
+        ),
+        splits=(
+            Split(
+                value=1710,
+                seller="Padaria Alves",
+                reward=Reward(value=80, expiration_date=stage.today + timedelta(days=6)),
+            ),
+            Split(value=2500),
+        ),
+    )
+    stage.plan_order(
+        ana,
+        6,
+        store="Web shop",
+        number="WE-ANA-6",
+        redeem=200,
+        lines=(
+            Line(sku="Moka pot", category="kitchen", quantity=1, value=3490, tax=653),
+            Line(sku="Single origin, 500 g", category="coffee", quantity=1, value=1650, tax=309),
+        ),
+    )
+    stage.plan_order_refund(3, number="WE-ANA-6", cents=1650)
+    stage.plan_order(
+        ana,
+        1,
+        store="Web shop",
+        redeem=150,
+        hold_minutes=3 * 24 * 60,
+        lines=(Line(sku="Gift box", category="gifts", quantity=1, value=2990, tax=559),),
+    )
+
     stage.plan_redemption(tomas, 300, points=3000, store="Boavista")
     stage.plan_redemption(tomas, 150, points=2500, store="Web shop")
     stage.plan_transfer(tomas, cast.PRIYA, 12, points=400)
-    stage.plan_bonus(cast.PRIYA, 15, points=250, note="For answering our survey", trigger="survey")
+    stage.plan_bonus(
+        cast.PRIYA,
+        15,
+        points=250,
+        note="For answering our survey",
+        trigger="your_answer_to_our_survey",
+    )
 
     stage.plan_purchase(beatriz, 25, cents=21900, store="Alvalade", number="AL-COFFEE-1")
     stage.plan_redemption(beatriz, 18, share=0.95, store="Alvalade")
-    stage.plan_refund(beatriz, 6, number="AL-COFFEE-1")
+    stage.plan_order_refund(6, number="AL-COFFEE-1", cents=21900)
 
     for days_ago in (580, 500, 420, 340, 260, 180, 100, 30):
         stage.plan_redemption(james, days_ago, share=0.9, store="Chiado")

@@ -1,18 +1,19 @@
 """Plays the demonstration: two years of days, each through the services that real ones use."""
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from sqlalchemy.orm import Session
 
-from portal import ledger, members, orders, programs
+from portal import checkout, ledger, members, orders, programs
+from portal.checkout import Line, Split
 from portal.demo import cast
 from portal.demo.cast import Habit, Person
-from portal.ledger import EntryType, EventName, Facts, OrderFacts
-from portal.members import NewIdentifier
+from portal.ledger import EventName, Facts, OrderFacts
+from portal.members import NewIdentifier, Reference
 from portal.orders import Purchase
 from portal.programs import Program
 
@@ -35,20 +36,21 @@ class Stage:
     def __init__(self, session: Session, *, at: datetime, actor: str, seed: int):
         self._session, self._at, self._actor = session, at, actor
         self._chance = random.Random(seed)  # noqa: S311 - to look alive, not to be secret
-        self._today: date = at.astimezone(ZONE).date()
+        self.today: date = at.astimezone(ZONE).date()
         self._acts: list[_Act] = []
         self._basket: list[tuple[str, Purchase]] = []
         self._accounts: dict[tuple[str, str], str] = {}
         self._customers: dict[str, str] = {}
         self._redemptions: dict[str, str] = {}
         self._receipts: dict[str, int] = {}
+        self._orders: dict[str, str] = {}
 
     # -- planning ---------------------------------------------------------
 
     def plan(self, days_ago: int, play: Callable[[datetime], None], *, hour: int = 12) -> None:
         """Let something happen so many days ago, at that hour in Lisbon or a little later."""
         minutes = self._chance.randrange(50)
-        moment = datetime.combine(self._today - timedelta(days=days_ago), time(hour, minutes), ZONE)
+        moment = datetime.combine(self.today - timedelta(days=days_ago), time(hour, minutes), ZONE)
         self._plan_at(min(moment, self._at), play)
 
     def _plan_at(self, moment: datetime, play: Callable[[datetime], None]) -> None:
@@ -104,7 +106,7 @@ class Stage:
     def play(self) -> None:
         """Play all that was planned; what is bought on one day is recorded together."""
         day: date | None = None
-        settled = self._today - timedelta(days=731)
+        settled = self.today - timedelta(days=731)
         for act in sorted(self._acts):
             local = act.when.astimezone(ZONE).date()
             if local != day:
@@ -119,7 +121,7 @@ class Stage:
     def _record(self) -> None:
         for program_id in sorted({program for program, _ in self._basket}):
             bought = [purchase for program, purchase in self._basket if program == program_id]
-            orders.record(
+            recorded = orders.record(
                 self._session,
                 purchases=bought,
                 program=self._program(program_id),
@@ -127,6 +129,7 @@ class Stage:
                 at=max(purchase.placed_at for purchase in bought),
                 any_past=True,
             )
+            self._orders |= {one.purchase.number: one.order_id for one in recorded if one.order_id}
         self._basket.clear()
 
     def _settle(self, when: datetime) -> None:
@@ -254,34 +257,57 @@ class Stage:
 
         self.plan(days_ago, give_back, hour=14)
 
-    def plan_refund(self, person: Person, days_ago: int, *, number: str) -> None:
-        """A purchase is returned, and what it earned is taken back, into debt if need be."""
+    def plan_order(
+        self,
+        person: Person,
+        days_ago: int,
+        *,
+        store: str,
+        lines: Sequence[Line],
+        number: str | None = None,
+        redeem: int | None = None,
+        splits: Sequence[Split] = (),
+        hold_minutes: int | None = None,
+    ) -> None:
+        """An order as a till sends it, with its lines; on hold where ``hold_minutes`` says so."""
+
+        def place(when: datetime) -> None:
+            self._record()
+            placed = checkout.place(
+                self._session,
+                wish=checkout.OrderWish(
+                    number=number or self._receipt(store),
+                    value=sum(line.value for line in lines),
+                    currency="EUR",
+                    placed_at=when,
+                    store=store,
+                    lines=lines,
+                    holder=checkout.Holder(
+                        reference=Reference(type="card_number", value=person.card_number),
+                        program="corner",
+                    ),
+                    redeem=[checkout.Redeem(points=redeem)] if redeem else (),
+                    splits=splits,
+                    capture=hold_minutes is None,
+                    hold_minutes=hold_minutes,
+                ),
+                actor=self._actor,
+                at=when,
+            )
+            self._orders[placed.order.number] = placed.order.id
+
+        self.plan(days_ago, place, hour=11)
+
+    def plan_order_refund(self, days_ago: int, *, number: str, cents: int) -> None:
+        """Part of an order, or all of it, is returned; into debt if need be."""
 
         def refund(when: datetime) -> None:
             self._record()
-            account_id = self.account(person)
-            page = ledger.history(
-                self._session, account_id=account_id, at=when, types=[EntryType.EARN], limit=100
-            )
-            line = next(
-                line
-                for line in page.lines
-                if line.event.order is not None and line.event.order.number == number
-            )
-            order = line.event.order
-            assert order is not None
-            ledger.reverse(
+            checkout.refund(
                 self._session,
-                entry_id=line.entry.id,
-                policy=self._program("corner").refund.value,
-                purchase_value=order.value,
-                facts=Facts(
-                    name=EventName.RETURN_BILL,
-                    actor=self._actor,
-                    origin="payment",
-                    store=line.event.store,
-                    order=order,
-                ),
+                order_id=self._orders[number],
+                wish=checkout.RefundWish(value=cents),
+                actor=self._actor,
                 at=when,
             )
 

@@ -2,11 +2,12 @@ from datetime import UTC, datetime, timedelta
 
 import phonenumbers
 import pytest
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from portal import demo, ledger, members, orm, programs
+from portal.checkout.models import OrderRefund
 from portal.demo import cast
-from portal.ledger.models import Account, Category, Entry, EntryType
+from portal.ledger.models import Account, Category, Entry, EntryType, Redemption
 from portal.members.cards import is_ours
 
 
@@ -41,11 +42,14 @@ def test_it_shows_what_a_member_may_meet(played, at):
     assert position_of(played, cast.TOMAS, at).balance > 5_000
     assert position_of(played, cast.SOFIA, at, "credits").promised > 0
     waiting = position_of(played, cast.PRIYA, at).maturing
-    assert any(one.trigger == "survey" for one in waiting)
+    assert any(one.trigger == "your_answer_to_our_survey" for one in waiting)
     assert (
         played.scalar(select(Account.customer_id).where(Account.external_id == cast.NOBODY)) is None
     )
 
+    held = played.scalars(select(Redemption).where(Redemption.status == "held")).one()
+    assert held.held_until > at
+    assert played.scalar(select(func.count(OrderRefund.id))) == 2
     kinds = set(played.scalars(select(Entry.type).distinct()))
     assert kinds == {
         EntryType.EARN,
