@@ -4,9 +4,10 @@ Pure arithmetic. By value only, because the points may be of several units;
 the values drawn always add up to what is asked, to the last cent.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import combinations
 
 from portal.checkout.errors import InsufficientValue
 from portal.ledger import NEVER
@@ -42,28 +43,49 @@ def draw(purses: Sequence[Purse], value: int) -> list[Draw]:
     """Pay ``value`` out of ``purses``, the points that expire soonest first.
 
     An account that could only give less than its least stands aside, unless
-    the others can leave that much to it.
+    the others can leave that much to it; so does one whose steps are in the
+    way of paying the value exactly.
 
     Raises:
         InsufficientValue: ``available`` is what they can pay together.
     """
-    left = list(purses)
+    found, available = _attempt(purses, value)
+    if found is not None:
+        return found
+    while available:
+        # Rounding to steps depends on the value, so that less may need another try.
+        found, less = _attempt(purses, available)
+        if found is not None:
+            break
+        available = less
+    raise InsufficientValue(field="redeem", available=available)
+
+
+def _attempt(purses: Sequence[Purse], value: int) -> tuple[list[Draw] | None, int]:
+    """The draws that pay ``value`` exactly, or None and the most that was reached below it."""
     best = 0
-    while left:
-        shares = _fill(left, value)
-        low = next((p for p in left if 0 < shares[p.account_id] < _least_value(p)), None)
-        if low is not None and not _raise(low, left, shares):
-            left.remove(low)
+    for chosen in _choices(purses):
+        shares = _fill(chosen, value)
+        low = next((p for p in chosen if 0 < shares[p.account_id] < _least_value(p)), None)
+        if low is not None and not _raise(low, chosen, shares):
             continue
-        if any(0 < shares[p.account_id] < _least_value(p) for p in left):
-            assert low is not None
-            left.remove(low)
+        if any(0 < shares[p.account_id] < _least_value(p) for p in chosen):
             continue
-        best = sum(shares.values())
-        if best == value:
-            return [_drawn(p, shares[p.account_id]) for p in left if shares[p.account_id]]
-        break
-    raise InsufficientValue(field="redeem", available=best)
+        total = sum(shares.values())
+        if total == value:
+            return [_drawn(p, shares[p.account_id]) for p in chosen if shares[p.account_id]], total
+        best = max(best, total)
+    return None, best
+
+
+def _choices(purses: Sequence[Purse]) -> Iterator[Sequence[Purse]]:
+    """All of them, then fewer and fewer; with many, at most one stands aside."""
+    fewest = 1 if len(purses) <= _FEW else max(len(purses) - 1, 1)
+    for size in range(len(purses), fewest - 1, -1):
+        yield from combinations(purses, size)
+
+
+_FEW = 6
 
 
 def _least_value(purse: Purse) -> int:
