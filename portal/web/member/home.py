@@ -13,12 +13,11 @@ import segno
 from babel.dates import format_date, format_skeleton
 from flask import Response
 from markupsafe import Markup
-from sqlalchemy import select
 
 from portal import clock, ledger
 from portal.ledger import AccountView, Category, EventName, HistoryLine, Position
 from portal.ledger.overview import course, last_lines
-from portal.members.models import Identifier
+from portal.members.queries import card_number
 from portal.programs import Program
 from portal.programs.program import TierBasis
 from portal.web import policy, rendering
@@ -401,7 +400,8 @@ def _course_instants(program: Program, at: datetime) -> list[datetime]:
 
 
 def _code(account: AccountView) -> TillCode | None:
-    text = _card_number() or account.external_id or account.id
+    card = card_number(db.session(), customer_id=member().customer_id)
+    text = card or account.external_id or account.id
     drawn = segno.make(text, micro=False, error="m")
     return TillCode(
         text=text,
@@ -411,19 +411,6 @@ def _code(account: AccountView) -> TillCode | None:
         small=_drawing(drawn, None),
         large=_drawing(drawn, _("Your code for the till: %(code)s", code=text)),
     )
-
-
-def _card_number() -> str | None:
-    found: str | None = db.session.scalar(
-        select(Identifier.value)
-        .where(
-            Identifier.customer_id == member().customer_id,
-            Identifier.type == "card_number",
-        )
-        .order_by(Identifier.created_at, Identifier.value)
-        .limit(1)
-    )
-    return found
 
 
 def _drawing(drawn: segno.QRCode, label: str | None) -> Markup:
