@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import String, Text, bindparam, cast, select
 from sqlalchemy.orm import Session
 
 from portal import ledger, members, programs
@@ -26,6 +26,7 @@ from portal.checkout.errors import (
     WrongOrderCurrency,
     WrongUnit,
 )
+from portal.checkout.naming import Naming
 from portal.ledger import EventName, Facts, OrderFacts, RedemptionView, Reversal
 from portal.ledger.errors import AccountClosed, AccountMerged, AccountNotFound
 from portal.ledger.models import Account, AccountStatus, Event
@@ -33,24 +34,35 @@ from portal.members.models import Customer
 from portal.programs import Money, Program, Rate
 from portal.programs.errors import NoRate
 from portal.programs.limits import Standing, redemption_refusals
+from portal.programs.models import Program as ProgramRow
+from portal.programs.models import Store, Till
 from portal.programs.program import Approval
+from portal.programs.queries import from_row
 
+_STORE = bindparam("store", type_=String)
 _LOOK = (
     select(
-        Account.program_id,
         Account.status,
-        Account.merged_into,
         Account.balance,
         Account.lifetime,
         Account.taken_back,
         Account.lifetime_purchases,
         Account.next_due_at,
         Customer.fraud_status,
+        ProgramRow.version,
+        cast(ProgramRow.document, Text).label("document"),
+        select(Store.code).where(Store.code == _STORE).scalar_subquery().label("store"),
+        select(Till.code)
+        .where(Till.store == _STORE, Till.code == bindparam("till", type_=String))
+        .scalar_subquery()
+        .label("till"),
     )
+    .join(ProgramRow, ProgramRow.id == Account.program_id)
     .outerjoin(Customer, Customer.id == Account.customer_id)
     .where(Account.id == bindparam("id"))
     .with_for_update(of=Account, key_share=True)
 )
+"""All that a redemption must know beforehand, in one statement; it takes the account's lock."""
 _STORE_OF = select(Event.store).where(Event.id == bindparam("id"))
 
 
@@ -112,14 +124,15 @@ def redeem(
         RedeemerFraud, ApprovalNeeded, WrongApproval: this member cannot, or not so.
         PortalError: a limit of the program, each by its own name.
     """
-    look = session.connection().execute(_LOOK, {"id": account_id}).first()
+    asked_for = {"id": account_id, "store": wish.store, "till": wish.till}
+    look = session.connection().execute(_LOOK, asked_for).first()
     if look is None:
         raise AccountNotFound(account=account_id)
     if look.status == AccountStatus.MERGED:
         raise AccountMerged(account=ledger.lineage_end(session, account_id))
     if look.status == AccountStatus.CLOSED:
         raise AccountClosed(account=account_id)
-    program = programs.find(session, look.program_id)
+    program = from_row(look.version, look.document)
     if look.fraud_status == "confirmed":
         raise RedeemerFraud()
     require_unit(program, wish.unit)
@@ -136,7 +149,7 @@ def redeem(
         raise refusals[0]
     _approved(program, wish, points)
     held_until = _held_until(program, wish, at)
-    if wish.store is not None:
+    if wish.store is not None and (look.store, look.till) != (wish.store, wish.till):
         programs.stores.ensure(session, code=wish.store, till=wish.till, at=at)
     redemption = ledger.redeem(
         session,
@@ -325,7 +338,7 @@ def reverse(
     actor: str,
     at: datetime,
     points: int | None = None,
-    identifier: members.Reference | None = None,
+    identifier: Naming | None = None,
     store: str | None = None,
     region: str = members.identifiers.DEFAULT_REGION,
     request_id: str | None = None,
@@ -366,7 +379,7 @@ def reverse(
 
 
 def _require_theirs(
-    session: Session, found: RedemptionView, identifier: members.Reference, region: str
+    session: Session, found: RedemptionView, identifier: Naming, region: str
 ) -> None:
     customer_id = None
     if identifier.type in set(members.IdentifierType):

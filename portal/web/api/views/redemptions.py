@@ -3,9 +3,7 @@
 from http import HTTPStatus
 from typing import Any
 
-from portal import checkout, ledger, members, programs
-from portal.ledger.errors import AccountNotFound
-from portal.members.errors import CustomerNotFound
+from portal import checkout, ledger
 from portal.programs.errors import NoRate
 from portal.web.api import answers, schemas
 from portal.web.api.auth import store_of
@@ -14,7 +12,6 @@ from portal.web.api.views.accounts import region
 
 REDEMPTION_ID = r"red_[0-9a-z]{1,32}"
 _IDS = {"id": REDEMPTION_ID}
-_CONTACTS = frozenset({"mobile", "email"})
 
 
 @route(
@@ -37,10 +34,10 @@ def create_redemption(call: Call) -> Answer:
     """
     given = call.fields
     store = store_of(call.caller, given.get("store"))
-    order = given.get("order")
+    order, naming = given.get("order"), _naming(given)
     redeemed = checkout.redeem(
         call.session,
-        account_id=_account_id(call, given),
+        account_id=checkout.account_id(call.session, naming, region=region()),
         wish=checkout.Wish(
             points=given.get("points"),
             value=given.get("value"),
@@ -54,7 +51,7 @@ def create_redemption(call: Call) -> Answer:
             till=given.get("till"),
             capture=given["capture"],
             hold_minutes=given.get("hold_minutes"),
-            by_contact=given.get("identifier", {}).get("type") in _CONTACTS,
+            by_contact=naming.by_contact,
             approval=next(iter(given.get("approval", {}).values()), None),
             quote=given.get("quote"),
             metadata=given.get("metadata"),
@@ -69,35 +66,16 @@ def create_redemption(call: Call) -> Answer:
     return Answer(content=content, status=HTTPStatus.CREATED, effect=redeemed.redemption.id)
 
 
-def _account_id(call: Call, given: dict[str, Any]) -> str:
-    """The account that the request names; its own id costs no statement."""
-    if "account" in given and "program" not in given:
-        account_id: str = given["account"]
-        return account_id
-    if "household" in given:
-        raise AccountNotFound(household=given["household"])
-    if given.get("identifier", {}).get("type", "mobile") not in schemas.IDENTIFIER_TYPES:
-        # Nobody has a household, or a rotating code, to be known by.
-        raise CustomerNotFound(field="identifier")
-    program = programs.find(call.session, given.get("program"))
-    resolved = members.resolve(
-        call.session,
-        reference=_reference(given),
-        program=program,
-        to_write=True,
-        region=region(),
-    )
-    return resolved.account.id
-
-
-def _reference(given: dict[str, Any]) -> members.Reference:
-    identifier = given.get("identifier")
-    if identifier is None:
-        return members.Reference(account=given.get("account"), customer=given.get("customer"))
-    return members.Reference(
-        type=identifier["type"],
-        value=identifier["value"],
+def _naming(given: dict[str, Any]) -> checkout.Naming:
+    identifier = given.get("identifier", {})
+    return checkout.Naming(
+        account=given.get("account"),
+        customer=given.get("customer"),
+        household=given.get("household"),
+        type=identifier.get("type"),
+        value=identifier.get("value"),
         source_account=identifier.get("source_account"),
+        program=given.get("program"),
     )
 
 
@@ -170,7 +148,7 @@ def reverse_redemption(call: Call, id: str) -> Answer:
         call.session,
         redemption_id=id,
         points=given.get("points"),
-        identifier=_reference(given) if "identifier" in given else None,
+        identifier=_naming(given) if "identifier" in given else None,
         store=call.caller.store,
         region=region(),
         actor=call.actor,
