@@ -48,7 +48,9 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(  # noqa: D102 - the interface's
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
         if value is None:
             return None
         if value.tzinfo is None:
@@ -56,7 +58,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(
+    def process_result_value(  # noqa: D102 - the interface's
         self,
         value: datetime | None,
         dialect: Dialect,  # noqa: ARG002 - the interface's
@@ -137,6 +139,7 @@ def engine_options(url: str, *, pool_size: int = 8) -> dict[str, Any]:
             options["connect_args"] = {
                 "options": f"-c timezone=UTC -c lock_timeout={LOCK_WAIT_SECONDS}s",
                 "application_name": "portal",
+                "connect_timeout": LOCK_WAIT_SECONDS,
             }
             # Many statements of one read see one moment, and cannot write.
             options["execution_options"] = {
