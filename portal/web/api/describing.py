@@ -19,7 +19,7 @@ from portal.web.api.schemas import Nothing
 from portal.web.policy import allow, anyone
 
 PROBLEM_TYPE = "application/problem+json"
-_READ_REFUSALS = (401, 403, 404, 422, 429, 503)
+_READ_REFUSALS = (400, 401, 403, 404, 422, 429, 503)
 _WRITE_REFUSALS = (400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
 
 
