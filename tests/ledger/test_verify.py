@@ -209,10 +209,24 @@ def test_rows_of_an_account_that_is_not_there_are_found(edited):
 
 
 def test_progress_is_told(book):
-    for _ in range(3):
-        book.open()
+    with orm.writing(book.session):
+        ledger.insert_accounts(
+            book.session, [ledger.new_row(program_id="corner", at=book.at) for _ in range(501)]
+        )
+        ledger.insert_accounts(book.session, [])
     told = []
     assert (
         ledger.verify(book.session, progress=lambda done, total: told.append((done, total))) == []
     )
-    assert told[-1] == (3, 3)
+    assert told == [(500, 501), (501, 501)]
+
+
+def test_a_debt_of_nothing_is_found(edited):
+    debts = schema.metadata.tables["debt"]
+    entry = edited.execute(
+        text("SELECT account_id, sequence FROM entry WHERE type = 'redeem' ORDER BY 1, 2")
+    ).first()
+    nothing = {"owed": 0, "cancelled": 0, "remaining": 0}
+    edited.execute(insert(debts).values(account_id=entry[0], entry_sequence=entry[1], **nothing))
+    assert [d.expected for d in found(edited)] == ["above zero"]
+    edited.rollback()
