@@ -268,5 +268,11 @@ def pipelined(session: Session) -> Iterator[Connection]:
         yield connection
         return
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-    with driver.pipeline():
-        yield connection
+    try:
+        with driver.pipeline():
+            yield connection
+    except psycopg.Error as error:
+        # The answers come when the pipeline ends, past SQLAlchemy: named as it names them.
+        raise DBAPIError.instance(
+            None, None, error, psycopg.Error, dialect=connection.dialect
+        ) from error

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import event, insert, select, text, update
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, IntegrityError
 from sqlalchemy.orm import Session
 
 from portal import orm
@@ -202,7 +202,7 @@ def test_ids_sort_by_age_and_do_not_repeat():
 
 
 def test_statements_are_sent_together_and_the_first_failure_is_told(session):
-    with pytest.raises(Exception, match=r"(?i)unique"), orm.writing(session):  # noqa: PT012, SIM117
+    with pytest.raises(IntegrityError, match=r"(?i)unique"), orm.writing(session):  # noqa: PT012, SIM117
         with orm.pipelined(session) as connection:
             connection.execute(ADD, program())
             connection.execute(ADD, program())
