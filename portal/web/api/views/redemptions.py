@@ -5,7 +5,7 @@ from typing import Any
 
 from portal import checkout, ledger
 from portal.programs.errors import NoRate
-from portal.web.api import answers, schemas
+from portal.web.api import answers, schemas, shapes
 from portal.web.api.auth import store_of
 from portal.web.api.endpoint import Answer, Call, route
 from portal.web.api.views.accounts import region
@@ -20,7 +20,7 @@ _IDS = {"id": REDEMPTION_ID}
     scopes=["redeem"],
     tag="Redemptions",
     takes=schemas.NewRedemption(),
-    answer=answers.RedemptionShape,
+    answer=shapes.RedemptionShape,
     status=HTTPStatus.CREATED,
 )
 def create_redemption(call: Call) -> Answer:
@@ -84,7 +84,7 @@ def _naming(given: dict[str, Any]) -> checkout.Naming:
     "/redemptions/<id>",
     scopes=["read", "redeem"],
     tag="Redemptions",
-    answer=answers.RedemptionShape,
+    answer=shapes.RedemptionShape,
     ids=_IDS,
 )
 def read_redemption(call: Call, id: str) -> Answer:
@@ -97,7 +97,7 @@ def read_redemption(call: Call, id: str) -> Answer:
     "/redemptions/<id>/capture",
     scopes=["redeem"],
     tag="Redemptions",
-    answer=answers.RedemptionShape,
+    answer=shapes.RedemptionShape,
     ids=_IDS,
 )
 def capture_redemption(call: Call, id: str) -> Answer:
@@ -111,7 +111,7 @@ def capture_redemption(call: Call, id: str) -> Answer:
     "/redemptions/<id>/void",
     scopes=["redeem"],
     tag="Redemptions",
-    answer=answers.RedemptionShape,
+    answer=shapes.RedemptionShape,
     ids=_IDS,
 )
 def void_redemption(call: Call, id: str) -> Answer:
@@ -133,7 +133,7 @@ def void_redemption(call: Call, id: str) -> Answer:
     scopes=["reverse"],
     tag="Redemptions",
     takes=schemas.NewReversal(),
-    answer=answers.ReversalShape,
+    answer=shapes.ReversalShape,
     status=HTTPStatus.CREATED,
     ids=_IDS,
 )
