@@ -275,9 +275,7 @@ def entry_view(row: Mapping[Any, Any], *, expires_at: datetime | None) -> EntryV
 def event_view(row: Mapping[Any, Any]) -> EventView:
     """The event's part of a history row as a value."""
     event = {
-        name.removeprefix("told_"): value
-        for name, value in row.items()
-        if name.startswith("told_")
+        name.removeprefix("told_"): value for name, value in row.items() if name.startswith("told_")
     }
     return EventView(
         id=event["id"],
