@@ -175,7 +175,7 @@ class Posting:
                 book = self.books[movement.account_id]
                 require_open(book)
                 book.row["lifetime_purchases"] += movement.purchase_value
-            case Transfer():
+            case _:
                 self._transfer(event, movement)
 
     def _earn(self, event: EventDraft, earn: Earn) -> None:
