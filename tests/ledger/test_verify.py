@@ -76,7 +76,7 @@ def edited(book, session, engine, at):
     assert book.agrees()
     session.rollback()
     with engine.connect() as connection:
-        connection = connection.execution_options(**orm.write_options(engine))
+        connection = connection.execution_options(**orm.WRITE_OPTIONS)
         if engine.dialect.name == "sqlite":
             driver = connection.connection.driver_connection
             driver.execute("PRAGMA foreign_keys=OFF")
