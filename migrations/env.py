@@ -10,7 +10,7 @@ config = context.config
 engine: Engine = config.attributes.get("engine") or orm.make_engine(load_settings().database_url)
 
 with engine.connect() as connection:
-    connection = connection.execution_options(**orm.write_options(engine))
+    connection = connection.execution_options(**orm.WRITE_OPTIONS)
     if engine.dialect.name == "sqlite":
         # A batch migration copies tables; their foreign keys are checked at the end.
         connection.exec_driver_sql("PRAGMA query_only=OFF")

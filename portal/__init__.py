@@ -20,9 +20,16 @@ def create_app(settings: "Settings | None" = None) -> "Flask":
 
     Raises:
         pydantic.ValidationError: a setting is missing, weak or not understood.
+        DemonstrationPresent: in production, the database holds demonstration accounts.
     """
     # Imported here: the ledger, the commands and the worker do without the web.
+    from portal import demo
     from portal.config import load_settings
     from portal.web.application import assemble
+    from portal.web.extensions import db
 
-    return assemble(settings or load_settings(), root=ROOT)
+    settings = settings or load_settings()
+    app = assemble(settings, root=ROOT)
+    with app.app_context():
+        demo.refuse_in_production(db.session(), settings)
+    return app

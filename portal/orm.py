@@ -8,9 +8,10 @@ on either engine: whoever writes does it inside :func:`writing`.
 
 import json
 import secrets
+import select
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
@@ -31,7 +32,7 @@ from sqlalchemy import (
     event,
 )
 from sqlalchemy.engine import make_url
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.orm import DeclarativeBase, Session, mapped_column
 from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
@@ -48,7 +49,9 @@ class UtcDateTime(TypeDecorator[datetime]):
     impl = DateTime(timezone=True)
     cache_ok = True
 
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> datetime | None:
+    def process_bind_param(  # noqa: D102 - the interface's
+        self, value: datetime | None, dialect: Dialect
+    ) -> datetime | None:
         if value is None:
             return None
         if value.tzinfo is None:
@@ -56,7 +59,7 @@ class UtcDateTime(TypeDecorator[datetime]):
         value = value.astimezone(UTC)
         return value.replace(tzinfo=None) if dialect.name == "sqlite" else value
 
-    def process_result_value(
+    def process_result_value(  # noqa: D102 - the interface's
         self,
         value: datetime | None,
         dialect: Dialect,  # noqa: ARG002 - the interface's
@@ -137,13 +140,8 @@ def engine_options(url: str, *, pool_size: int = 8) -> dict[str, Any]:
             options["connect_args"] = {
                 "options": f"-c timezone=UTC -c lock_timeout={LOCK_WAIT_SECONDS}s",
                 "application_name": "portal",
+                "connect_timeout": LOCK_WAIT_SECONDS,
             }
-            # Many statements of one read see one moment, and cannot write.
-            options["execution_options"] = {
-                "isolation_level": "REPEATABLE READ",
-                "postgresql_readonly": True,
-            }
-            options["pool_pre_ping"] = True
         case other:
             raise Misuse(f"the portal runs on sqlite and postgresql, not {other}")
     if parsed.database not in (None, "", ":memory:"):
@@ -157,6 +155,12 @@ def prepare_engine(engine: Engine) -> Engine:
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
+    else:
+        event.listen(engine, "begin", _begin_postgresql)
+        event.listen(engine, "before_cursor_execute", _await_pipeline)
+        event.listen(engine, "rollback", _abandon_pipeline)
+        event.listen(engine, "checkin", _leave_pipeline)
+        event.listen(engine, "checkout", _refuse_dropped)
     return engine
 
 
@@ -184,19 +188,15 @@ def _begin_sqlite(connection: Connection) -> None:
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
 
 
-_WRITE_OPTIONS: dict[str, dict[str, Any]] = {
-    "sqlite": {"portal_write": True},
-    "postgresql": {
-        "portal_write": True,
-        "isolation_level": "READ COMMITTED",
-        "postgresql_readonly": False,
-    },
-}
+def _begin_postgresql(connection: Connection) -> None:
+    # Writes are what the driver begins by itself: READ COMMITTED, behind row
+    # locks. The many statements of one read see one moment, and cannot write.
+    if not connection.get_execution_options().get("portal_write"):
+        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
 
 
-def write_options(engine: Engine) -> dict[str, Any]:
-    """Execution options that make a transaction of ``engine`` a writing one."""
-    return _WRITE_OPTIONS[engine.dialect.name]
+WRITE_OPTIONS: dict[str, Any] = {"portal_write": True}
+"""Execution options that make a transaction a writing one, on both engines."""
 
 
 @contextmanager
@@ -220,10 +220,9 @@ def writing(session: Session) -> Iterator[Session]:
         session.rollback()
     session.info["writing"] = True
     try:
-        bind = session.get_bind()
         # Asked before anything else runs: an option that comes after the first
         # statement would only warn, and leave the transaction a reading one.
-        session.connection(execution_options=_WRITE_OPTIONS[bind.dialect.name])
+        session.connection(execution_options=WRITE_OPTIONS)
         yield session
         session.commit()
     except BaseException as error:
@@ -257,13 +256,70 @@ def is_contention(error: BaseException) -> bool:
 def pipelined(session: Session) -> Iterator[Connection]:
     """Statements whose results nobody reads, sent without waiting for each answer.
 
-    PostgreSQL takes them in one round trip and reports the first failure at
-    the end; SQLite has no round trips, and simply runs them.
+    On PostgreSQL they travel with whatever needs an answer next, at best the
+    commit: one round trip in all. A failure is then reported there, as
+    SQLAlchemy's own error. SQLite has no round trips, and simply runs them.
     """
     connection = session.connection()
     if connection.dialect.name != "postgresql":
         yield connection
         return
-    driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-    with driver.pipeline():
-        yield connection
+    pipelines = connection.info
+    if "pipeline" not in pipelines:
+        driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        pipelines["pipeline"] = driver.pipeline()
+        pipelines["pipeline"].__enter__()
+    pipelines["sending"] = True
+    try:
+        with _as_sqlalchemy_says(connection):
+            yield connection
+    finally:
+        pipelines["sending"] = False
+
+
+def answered(session: Session) -> None:
+    """Wait for what was sent, so that its failure is told here and not by what comes next."""
+    _await_pipeline(session.connection())
+
+
+def _await_pipeline(connection: Connection, *_: Any) -> None:
+    """Whoever reads an answer waits for what was sent before."""
+    if "pipeline" in connection.info and not connection.info["sending"]:
+        with _as_sqlalchemy_says(connection):
+            connection.info.pop("pipeline").__exit__(None, None, None)
+
+
+def _abandon_pipeline(connection: Connection) -> None:
+    """What is rolled back has failed already, or was given up: its answers say nothing new."""
+    pipeline = connection.info.pop("pipeline", None)
+    if pipeline is not None:
+        with suppress(psycopg.Error):
+            pipeline.__exit__(None, None, None)
+
+
+def _leave_pipeline(_dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
+    """A committed connection goes back to the pool as it came from there."""
+    pipeline = record.info.pop("pipeline", None)
+    if pipeline is not None:
+        pipeline.__exit__(None, None, None)
+
+
+@contextmanager
+def _as_sqlalchemy_says(connection: Connection) -> Iterator[None]:
+    # The answers come when the pipeline ends, past SQLAlchemy: named as it names them.
+    try:
+        yield
+    except psycopg.Error as error:
+        raise DBAPIError.instance(
+            None, None, error, psycopg.Error, dialect=connection.dialect
+        ) from error
+
+
+def _refuse_dropped(dbapi_connection: Any, *_: Any) -> None:
+    """A pooled connection that the server has closed is replaced before it is used.
+
+    Asked of the socket, which costs nothing; a ping would cost every
+    transaction a round trip.
+    """
+    if select.select([dbapi_connection.fileno()], [], [], 0)[0]:
+        raise DisconnectionError("closed by the server while it was idle")

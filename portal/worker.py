@@ -21,7 +21,7 @@ from portal import access, clock, codes, ledger, orm, outbox
 from portal.config import Settings
 from portal.errors import Misuse
 
-SETTLE_BATCH = 500
+SETTLE_BATCH = 200
 """Accounts settled in one transaction, so that none lasts long enough to be noticed."""
 ANSWERS_KEPT = timedelta(days=30)
 """How long stored answers of request keys last; the keys themselves stay for ever."""

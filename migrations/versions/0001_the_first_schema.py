@@ -470,7 +470,7 @@ def upgrade() -> None:
         "entry",
         ["account_id", "occurred_at"],
         unique=False,
-        sqlite_where=sa.text("late"),
+        sqlite_where=sa.text("late = 1"),
         postgresql_where=sa.text("late"),
     )
     op.create_index(
@@ -732,7 +732,7 @@ def downgrade() -> None:
     op.drop_index(
         "ix_entry__late",
         table_name="entry",
-        sqlite_where=sa.text("late"),
+        sqlite_where=sa.text("late = 1"),
         postgresql_where=sa.text("late"),
     )
     op.drop_index(op.f("ix_entry__event_id"), table_name="entry")

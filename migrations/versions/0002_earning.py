@@ -18,9 +18,7 @@ def upgrade() -> None:
     with op.batch_alter_table("sales_order") as batch:
         batch.add_column(sa.Column("account_id", sa.String(length=36), nullable=True))
         batch.add_column(sa.Column("counted", sa.BigInteger(), nullable=False, server_default="0"))
-        batch.add_column(
-            sa.Column("refunded", sa.BigInteger(), nullable=False, server_default="0")
-        )
+        batch.add_column(sa.Column("refunded", sa.BigInteger(), nullable=False, server_default="0"))
         batch.add_column(sa.Column("contents", sa.JSON(none_as_null=True), nullable=True))
         batch.create_foreign_key(
             op.f("fk_sales_order__account_id"), "account", ["account_id"], ["id"]
@@ -72,9 +70,7 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(
             ["account_id"], ["account.id"], name=op.f("fk_tier_change__account_id")
         ),
-        sa.ForeignKeyConstraint(
-            ["event_id"], ["event.id"], name=op.f("fk_tier_change__event_id")
-        ),
+        sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_tier_change__event_id")),
         sa.PrimaryKeyConstraint("account_id", "number", name=op.f("pk_tier_change")),
     )
     _attribute_orders()

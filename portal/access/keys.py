@@ -163,7 +163,8 @@ def authenticate(session: Session, *, presented: str, at: datetime) -> KeyIdenti
     """
     if not well_formed(presented):
         raise BadKey()
-    row = session.execute(_FIND, {"digest": tokens.digest(presented)}).one_or_none()
+    found = session.connection().execute(_FIND, {"digest": tokens.digest(presented)})
+    row = found.one_or_none()
     if row is None:
         raise BadKey()
     return KeyIdentity(

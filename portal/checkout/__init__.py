@@ -4,6 +4,7 @@ from portal.checkout.approving import Approval, CodeLook
 from portal.checkout.completing import capture_order, void_order
 from portal.checkout.enrolling import Enrolled, Person, enrol, live_customer
 from portal.checkout.finding import find_order, refunds_of
+from portal.checkout.naming import Naming, account_id
 from portal.checkout.placing import place
 from portal.checkout.queries import accounts, customer_events
 from portal.checkout.quotes import CodeSending, look, quote
@@ -47,6 +48,7 @@ __all__ = [
     "Gain",
     "Holder",
     "Line",
+    "Naming",
     "OrderInHand",
     "OrderState",
     "OrderStatus",
@@ -64,6 +66,7 @@ __all__ = [
     "Split",
     "Warning",
     "Wish",
+    "account_id",
     "accounts",
     "capture",
     "capture_order",

@@ -16,6 +16,7 @@ from portal.checkout import approving, quotes
 from portal.checkout.approving import Approval
 from portal.checkout.errors import OtherCustomers, OtherStore, ReversalOff, WrongUnit
 from portal.checkout.holders import look_at, require_spender
+from portal.checkout.naming import Naming
 from portal.checkout.pricing import (
     held_until,
     in_currency,
@@ -250,7 +251,7 @@ def reverse(
     actor: str,
     at: datetime,
     points: int | None = None,
-    identifier: members.Reference | None = None,
+    identifier: Naming | None = None,
     store: str | None = None,
     region: str = members.identifiers.DEFAULT_REGION,
     request_id: str | None = None,
@@ -291,7 +292,7 @@ def reverse(
 
 
 def _require_theirs(
-    session: Session, found: RedemptionView, identifier: members.Reference, region: str
+    session: Session, found: RedemptionView, identifier: Naming, region: str
 ) -> None:
     customer_id = None
     if identifier.type in set(members.IdentifierType):

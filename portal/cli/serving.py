@@ -1,6 +1,8 @@
 """``portal serve`` and ``portal worker``: what runs until it is stopped."""
 
+import os
 import socket
+import tempfile
 from typing import Any
 
 import click
@@ -10,7 +12,7 @@ from sqlalchemy.orm import sessionmaker
 
 from portal import clock, demo, outbox
 from portal import worker as background
-from portal.cli.edge import Opened, open_engine, opened
+from portal.cli.edge import open_engine, opened
 from portal.config import Settings
 from portal.web import logs
 
@@ -35,8 +37,11 @@ def serve(host: str, port: int, workers: int, check_port: bool) -> None:
     if check_port:
         return
     with opened() as work:
-        refuse_demonstration(work)
+        demo.refuse_in_production(work.session, work.settings)
         settings = work.settings
+    if workers > 1 and "PROMETHEUS_MULTIPROC_DIR" not in os.environ:
+        # Before the library is imported: each worker then answers for all of them.
+        os.environ["PROMETHEUS_MULTIPROC_DIR"] = tempfile.mkdtemp(prefix="portal-metrics-")
     _Server(settings, host=host, port=port, workers=workers).run()
 
 
@@ -44,23 +49,10 @@ def serve(host: str, port: int, workers: int, check_port: bool) -> None:
 def worker() -> None:
     """Deliver messages and settle quiet accounts, until stopped."""
     with opened() as work:
-        refuse_demonstration(work)
+        demo.refuse_in_production(work.session, work.settings)
         settings = work.settings
     logs.configure(development=settings.development, level=settings.log_level)
     background.run(settings)
-
-
-def refuse_demonstration(work: Opened) -> None:
-    """Production has no members whose codes anybody can read.
-
-    Raises:
-        click.ClickException: there are demonstration accounts, in production.
-    """
-    if not work.settings.development and demo.present(work.session):
-        raise click.ClickException(
-            "This database holds demonstration accounts, which have no place in production. "
-            "Point PORTAL_DATABASE_URL at a database of its own."
-        )
 
 
 def _require_free(host: str, port: int) -> None:

@@ -5,13 +5,16 @@ Production refuses to start where it is (:func:`present`): everybody can read
 the codes of these members.
 """
 
+from contextlib import suppress
 from datetime import datetime, timedelta
 
 from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.orm import Session
 
 from portal import programs
 from portal.checkout import Line, Reward, Split
+from portal.config import Settings
 from portal.demo import cast
 from portal.demo.cast import PEOPLE, Person
 from portal.demo.stage import Stage
@@ -20,7 +23,15 @@ from portal.ledger.models import Account
 from portal.members.models import Identifier
 from portal.programs.models import Program
 
-__all__ = ["PEOPLE", "NotEmpty", "Person", "create", "present"]
+__all__ = [
+    "PEOPLE",
+    "DemonstrationPresent",
+    "NotEmpty",
+    "Person",
+    "create",
+    "present",
+    "refuse_in_production",
+]
 
 SEED = 4
 
@@ -33,6 +44,33 @@ class NotEmpty(Conflict):
         "This database holds programs of its own, and demonstration data does not mix with them. "
         "Point PORTAL_DATABASE_URL at an empty database."
     )
+
+
+class DemonstrationPresent(Conflict):
+    """Production has no members whose codes anybody can read."""
+
+    code = "demonstration_present"
+    sentence = (
+        "This database holds demonstration accounts, which have no place in production. "
+        "Point PORTAL_DATABASE_URL at a database of its own."
+    )
+
+
+def refuse_in_production(session: Session, settings: Settings) -> None:
+    """What serves or delivers asks this before it starts.
+
+    A database that cannot be asked yet (down, or without its tables) holds
+    nobody back: readiness tells of it.
+
+    Raises:
+        DemonstrationPresent: there are demonstration accounts, in production.
+    """
+    if settings.development:
+        return
+    with suppress(DBAPIError):
+        if present(session):
+            raise DemonstrationPresent()
+    session.rollback()
 
 
 def present(session: Session) -> bool:

@@ -1,5 +1,7 @@
 """Opening, closing, freezing and amending accounts. No point moves here."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from typing import Any
 
@@ -19,7 +21,7 @@ from portal.ledger.models import NEVER, Account, AccountStatus
 from portal.ledger.posting import Posting, refuse_holds
 from portal.ledger.reading import ACCOUNT, view
 from portal.ledger.values import AccountView
-from portal.orm import new_id
+from portal.orm import answered, new_id
 
 _INSERT = insert(Account.__table__)  # type: ignore[arg-type]
 _OPEN = (AccountStatus.ACTIVE.value, AccountStatus.FROZEN.value)
@@ -108,9 +110,7 @@ def open_account(
     """
     if enrolled_at is not None and enrolled_at > at:
         raise EnrolledInTheFuture(field="enrolled_at")
-    if external_id is not None:
-        _refuse_taken(session, _BY_EXTERNAL_ID, external_id=external_id)
-    _refuse_second(session, program_id, customer_id, household_id)
+    _refuse_second(session, program_id, customer_id, household_id, external_id)
     row = new_row(
         program_id=program_id,
         at=at,
@@ -120,15 +120,8 @@ def open_account(
         enrolled_at=enrolled_at,
         metadata=metadata,
     )
-    try:
-        with session.begin_nested():
-            insert_accounts(session, [row])
-    except IntegrityError:
-        # Someone else opened it between our look and our insert.
-        if external_id is not None:
-            _refuse_taken(session, _BY_EXTERNAL_ID, external_id=external_id)
-        _refuse_second(session, program_id, customer_id, household_id)
-        raise
+    with _one_at_most(session, program_id, customer_id, household_id, external_id):
+        insert_accounts(session, [row])
     return find_account(session, row["id"])
 
 
@@ -139,14 +132,38 @@ def _refuse_taken(session: Session, statement: Any, **parameters: str) -> None:
 
 
 def _refuse_second(
-    session: Session, program_id: str, customer_id: str | None, household_id: str | None
+    session: Session,
+    program_id: str,
+    customer_id: str | None,
+    household_id: str | None,
+    external_id: str | None = None,
 ) -> None:
+    if external_id is not None:
+        _refuse_taken(session, _BY_EXTERNAL_ID, external_id=external_id)
     if customer_id is not None:
         _refuse_taken(session, _ACTIVE_OF, program_id=program_id, customer_id=customer_id)
     if household_id is not None:
         _refuse_taken(
             session, _ACTIVE_OF_HOUSEHOLD, program_id=program_id, household_id=household_id
         )
+
+
+@contextmanager
+def _one_at_most(
+    session: Session,
+    program_id: str,
+    customer_id: str | None,
+    household_id: str | None,
+    external_id: str | None = None,
+) -> Iterator[None]:
+    """Name the account that someone else opened between our look and our write."""
+    try:
+        with session.begin_nested():
+            yield
+            answered(session)
+    except IntegrityError:
+        _refuse_second(session, program_id, customer_id, household_id, external_id)
+        raise
 
 
 def find_account(session: Session, account_id: str) -> AccountView:
@@ -219,12 +236,8 @@ def _change(
     if status == AccountStatus.CLOSED:
         refuse_holds(session, account_id, at=at)
     row["status"] = status.value
-    try:
-        with session.begin_nested():
-            posting.write()
-    except IntegrityError:
-        _refuse_second(session, row["program_id"], row["customer_id"], row["household_id"])
-        raise
+    with _one_at_most(session, row["program_id"], row["customer_id"], row["household_id"]):
+        posting.write()
     return find_account(session, account_id)
 
 
@@ -256,12 +269,8 @@ def attach_customer(
         .where(Account.id == account_id, Account.customer_id.is_(None))
         .values(customer_id=customer_id, updated_at=at)
     )
-    try:
-        with session.begin_nested():
-            changed = session.connection().execute(statement)
-    except IntegrityError:
-        _refuse_second(session, account.program_id, customer_id, None)
-        raise
+    with _one_at_most(session, account.program_id, customer_id, None):
+        changed = session.connection().execute(statement)
     if changed.rowcount != 1:
         raise AccountStatusConflict("The account belongs to someone already.")
     return find_account(session, account_id)

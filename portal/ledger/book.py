@@ -419,9 +419,7 @@ class AccountBook:
         lot.remaining -= points
         lot.dirty = True
         key = (lot.number, debit)
-        total = entry.allocations.pop(key, 0) + points
-        if total:
-            entry.allocations[key] = total
+        entry.allocations[key] = entry.allocations.get(key, 0) + points
 
     def _pay_debts(self, entry: EntryDraft, lot: LotState) -> None:
         for debt in self.debts:

@@ -256,7 +256,7 @@ class Entry(Base):
             "ix_entry__late",
             "account_id",
             "occurred_at",
-            sqlite_where=text("late"),
+            sqlite_where=text("late = 1"),
             postgresql_where=text("late"),
         ),
         Index(

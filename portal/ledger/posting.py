@@ -177,7 +177,7 @@ class Posting:
                     # Refunds go on where an account is closed (RULES, "Members and accounts").
                     require_open(book)
                 book.row["lifetime_purchases"] += movement.purchase_value
-            case Transfer():
+            case _:
                 self._transfer(event, movement)
 
     def _earn(self, event: EventDraft, earn: Earn) -> None:

@@ -155,12 +155,14 @@ def _events(session: Session) -> Iterator[Difference]:
             )
         if row["detail_digest"] is None and row["detail_of"] is None:
             continue
-        if row["erased_at"] is not None and row["note"] is None and row["event_metadata"] is None:
-            continue
-        told = row["detail_of"] is not None and chain.detail_digest(
-            salt=bytes(row["salt"]), note=row["note"], metadata=row["event_metadata"]
-        )
-        if told != row["detail_digest"]:
+        if row["erased_at"] is not None:
+            whole = row["note"] is None and row["event_metadata"] is None
+        else:
+            told = row["detail_of"] is not None and chain.detail_digest(
+                salt=bytes(row["salt"]), note=row["note"], metadata=row["event_metadata"]
+            )
+            whole = told == row["detail_digest"]
+        if not whole:
             yield Difference(
                 account_id=row["id"], where="note", found="edited", expected="its own digest"
             )
@@ -426,7 +428,9 @@ class _AccountAudit:
         due.append(account["idle_expires_at"])
         if account["next_due_at"] > min(due):
             self.expect("next_due_at", account["next_due_at"], min(due))
-        if account["status"] == AccountStatus.MERGED:
+        merged = account["status"] == AccountStatus.MERGED
+        self.expect("merged", merged, account["merged_into"] is not None)
+        if merged:
             self.expect("balance of a merged account", account["balance"], 0)
             self.expect("promised of a merged account", account["promised"], 0)
 

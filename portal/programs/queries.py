@@ -24,6 +24,11 @@ def _parsed(version: int, text: str) -> Program:
     return from_document(json.loads(text), version=version)
 
 
+def from_row(version: int, text: str) -> Program:
+    """The program that a row read elsewhere (its version, its document as text) describes."""
+    return _parsed(version, text)
+
+
 def find(session: Session, program_id: str | None = None) -> Program:
     """The program of this id; without one, the default, or else the only one there is.
 

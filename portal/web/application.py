@@ -25,7 +25,7 @@ from portal.web import (
     rendering,
     statics,
 )
-from portal.web.extensions import csrf, database_config, db, limiter, migrate
+from portal.web.extensions import csrf, database_config, db, limiter
 
 BODY_BYTES_MAX = 1024 * 1024
 FORM_PARTS_MAX = 200
@@ -60,7 +60,6 @@ def assemble(settings: Settings, *, root: Path) -> Flask:
     headers.init_app(app, production=not settings.development)
     logs.init_app(app)
     db.init_app(app)
-    migrate.init_app(app, db, directory=str(root / "migrations"))
     htmx.init_app(app)
     auth.init_app(app)
     health.init_app(app)

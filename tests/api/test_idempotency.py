@@ -151,7 +151,7 @@ def test_a_second_request_waits_for_the_first_and_gets_its_answer(app, engine, t
         answers.append(spend(till, member, "k"))
 
     with engine.connect() as holder:
-        holder = holder.execution_options(**orm.write_options(engine))
+        holder = holder.execution_options(**orm.WRITE_OPTIONS)
         holder.execute(text("SELECT 1"))
         # The lock that the first request would hold while it runs.
         holder.execute(
@@ -178,7 +178,7 @@ def test_while_the_first_runs_on_the_second_is_told_to_come_back(app, engine, ti
     with app.app_context():
         client = db.session.scalar(select(Request.client).limit(1))
     with engine.connect() as holder:
-        holder = holder.execution_options(**orm.write_options(engine))
+        holder = holder.execution_options(**orm.WRITE_OPTIONS)
         holder.execute(
             text(
                 "INSERT INTO request (client, key, id, fingerprint, created_at)"

@@ -105,7 +105,7 @@ def history(
     span = until - BEGAN
     happenings: list[Happening] = []
     for number in range(entries):
-        when = BEGAN + span * number / entries
+        when = BEGAN + span * (number / entries)
         spending = number % 2 == 1 and number < 2 * spends
         points = 100 + number // 2 % 50
         happenings.append(

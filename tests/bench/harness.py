@@ -2,7 +2,8 @@
 
 A figure is a ratio: the portal beside a floor that was measured in the same
 run, in turns (A B, B A, A B, …), so that whatever else the machine does falls
-on both. The ratio is the median of those of the single rounds.
+on both. The ratio is the median of those of the single rounds; the spread is
+what eight of ten rounds lie in.
 """
 
 import json
@@ -230,10 +231,31 @@ def in_turns(
     return measured
 
 
+def one_by_one(
+    rounds: int, times: int, sides: dict[str, Callable[[], object]]
+) -> dict[str, list[float]]:
+    """Milliseconds of each side, one call of each after the other: each round's median.
+
+    For work that is over soon: what disturbs it then falls on all sides alike.
+    """
+    for work in sides.values():
+        work()
+    measured: dict[str, list[float]] = {name: [] for name in sides}
+    for _ in range(rounds):
+        taken: dict[str, list[float]] = {name: [] for name in sides}
+        for _ in range(times):
+            for name, work in sides.items():
+                taken[name].append(seconds(work) * 1000)
+        for name, each in taken.items():
+            measured[name].append(statistics.median(each))
+    return measured
+
+
 def ratios(portal: Sequence[float], floor: Sequence[float]) -> tuple[float, float, float]:
-    """The median, the lowest and the highest of the rounds' ratios."""
-    each = [one / other for one, other in zip(portal, floor, strict=True)]
-    return statistics.median(each), min(each), max(each)
+    """Of the rounds' ratios the median, and what lies a tenth from either end."""
+    each = sorted(one / other for one, other in zip(portal, floor, strict=True))
+    tenth = len(each) // 10
+    return statistics.median(each), each[tenth], each[-1 - tenth]
 
 
 def compare(

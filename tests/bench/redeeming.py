@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 from portal import ledger, orm
 from portal.ledger import EventName, Facts
 from tests.bench import filling, floors
-from tests.bench.harness import Bench, compare, in_turns, seconds
+from tests.bench.harness import Bench, compare, in_turns, one_by_one, seconds
 
 PART = "Redeem in process"
 ACCOUNTS, LOTS, POINTS_EACH = 50, 4, 10**9
@@ -63,7 +63,7 @@ def redeem(session: Session, key: str, account_id: str, points: int = floors.POI
 
 def _against_floors(bench: Bench, engine_name: str) -> None:
     on_sqlite = engine_name == "sqlite"
-    times = bench.size(full=1000, quick=300, tiny=5)
+    times = bench.size(full=200, quick=60, tiny=5)
     keys = (f"key-{number:09d}" for number in itertools.count())
     with bench.database(engine_name) as (url, engine), Session(engine) as session:
         filling.program(session)
@@ -96,7 +96,7 @@ def _against_floors(bench: Bench, engine_name: str) -> None:
             sides["function"] = per_second(
                 lambda key, account: floors.call_function(raw, key, account)
             )
-        measured = in_turns(bench.size(full=9, quick=5, tiny=1), sides)
+        measured = in_turns(bench.size(full=41, quick=21, tiny=1), sides)
         raw.close()
         bench.drop(by_hand)
         _require_clean(session)
@@ -124,26 +124,23 @@ def _against_floors(bench: Bench, engine_name: str) -> None:
 
 def _by_open_lots(bench: Bench, engine_name: str) -> None:
     """Spending one lot of many open ones beside the only one."""
-    times = bench.size(full=300, quick=100, tiny=3)
+    times = bench.size(full=200, quick=60, tiny=3)
     many = bench.size(full=MANY, quick=MANY, tiny=50)
     keys = (f"lots-{number:09d}" for number in itertools.count())
     with bench.database(engine_name) as (_, engine), Session(engine) as session:
         filling.program(session)
         [rich] = filling.accounts(session, 1, lots=many, points_each=floors.POINTS)
-        rounds = bench.size(full=9, quick=5, tiny=1)
+        rounds = bench.size(full=11, quick=7, tiny=1)
         # An account whose only lot is spent at once serves once: one for each redemption.
-        poor = iter(_with_one_lot(session, times * (rounds + 1)))
+        poor = iter(_with_one_lot(session, times * rounds + 1))
 
-        def spend(account_of: Callable[[], str]) -> Callable[[], float]:
-            def all_of_them() -> None:
-                for _ in range(times):
-                    redeem(session, next(keys), account_of())
-
-            return lambda: seconds(all_of_them) / times * 1000
-
-        measured = in_turns(
+        measured = one_by_one(
             rounds,
-            {"many": spend(lambda: rich), "one": spend(lambda: next(poor))},
+            times,
+            {
+                "many": lambda: redeem(session, next(keys), rich),
+                "one": lambda: redeem(session, next(keys), next(poor)),
+            },
         )
         _require_clean(session)
     bench.add(

@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -247,7 +248,34 @@ def test_production_refuses_a_weak_secret_and_a_missing_sender(run):
         assert "Traceback" not in refused.stderr
 
 
-def test_doctor_is_content_with_a_fresh_database(run):
+@pytest.fixture
+def durable(engine):
+    """A PostgreSQL that syncs what it confirms, as others than these tests need it."""
+
+    def switch(value):
+        if engine.dialect.name == "postgresql":
+            with engine.connect() as connection:
+                driver = connection.connection.driver_connection
+                driver.autocommit = True
+                driver.execute(f"ALTER SYSTEM SET fsync = {value}")
+                driver.execute("SELECT pg_reload_conf()")
+                while driver.execute("SHOW fsync").fetchone() != (value,):
+                    time.sleep(0.05)
+                driver.autocommit = False
+
+    switch("on")
+    yield
+    switch("off")
+
+
+def test_doctor_finds_a_server_that_may_forget(run, engine):
+    found = run("doctor")
+    forgetful = engine.dialect.name == "postgresql"
+    assert found.exit_code == (1 if forgetful else 0)
+    assert ("WRONG  engine: PostgreSQL may lose" in found.stdout) is forgetful
+
+
+def test_doctor_is_content_with_a_fresh_database(run, durable):
     well = run("doctor")
     assert well.exit_code == 0, well.output
     assert well.stdout.endswith("All is well.\n")

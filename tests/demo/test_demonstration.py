@@ -1,11 +1,14 @@
+import secrets
 from datetime import UTC, datetime, timedelta
 
 import phonenumbers
 import pytest
 from sqlalchemy import func, select
+from sqlalchemy.orm import Session
 
-from portal import demo, ledger, members, orm, programs
+from portal import create_app, demo, ledger, members, orm, programs, schema
 from portal.checkout.models import OrderRefund
+from portal.config import Settings
 from portal.demo import cast
 from portal.ledger.models import Account, Category, Entry, EntryType, Redemption
 from portal.members.cards import is_ours
@@ -97,8 +100,6 @@ def test_it_is_the_same_each_time(played, at, tmp_path):
 
     from sqlalchemy.orm import Session
 
-    from portal import schema
-
     engine = orm.make_engine(f"sqlite:///{tmp_path / 'again.db'}")
     schema.upgrade(engine)
     with Session(engine) as again:
@@ -123,6 +124,25 @@ def test_it_is_recognised_and_made_once(played, at):
     assert demo.present(played)
     with pytest.raises(demo.NotEmpty), orm.writing(played):
         demo.create(played, at=at, actor="test")
+
+
+def test_production_refuses_to_start_on_it(tmp_path):
+    url = f"sqlite:///{tmp_path / 'shown.db'}"
+    production = Settings(
+        env="production",
+        secret_key=secrets.token_urlsafe(48),
+        mail_url="json://127.0.0.1:9",
+        database_url=url,
+    )
+    engine = orm.make_engine(url)
+    create_app(production)  # not even its tables are there: readiness tells, it starts
+    schema.upgrade(engine)
+    create_app(production)
+    with Session(engine) as session, orm.writing(session):
+        demo.create(session, at=datetime(2026, 3, 2, tzinfo=UTC), actor="test")
+    with pytest.raises(demo.DemonstrationPresent):
+        create_app(production)
+    engine.dispose()
 
 
 def test_nobody_real_can_be_called_or_written_to():

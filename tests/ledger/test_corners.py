@@ -172,3 +172,40 @@ def test_matured_points_are_taken_back_by_their_earning_alone(book, at):
         book.take_back(matured.id, at=later)
     book.take_back(earned.id, at=later)
     assert book.balance(account, at=later) == 0
+
+
+def test_the_later_deadline_of_inactivity_survives_a_merge(book, at):
+    source, target = book.open(), book.open()
+    book.earn(source, 10, days=None, idle_expires_at=at + 9 * DAY)
+    book.earn(target, 10, days=None, idle_expires_at=at + 5 * DAY)
+    book.merge(source, target)
+    assert book.balance(target, at=at + 8 * DAY) == 20
+    assert book.balance(target, at=at + 9 * DAY) == 0
+
+
+def test_an_earning_spent_to_the_last_is_taken_back_from_others(book):
+    account = book.open()
+    earned = book.earn(account, 10, days=5).entries[0]
+    book.redeem(account, 10)
+    book.earn(account, 10, days=50)
+    book.take_back(earned.id)
+    assert book.balance(account) == 0
+
+
+def test_a_history_of_nothing_has_no_lines(book):
+    assert book.history(book.open()).lines == ()
+
+
+def test_nothing_is_released_where_nothing_waits(book):
+    with pytest.raises(errors.NothingToRelease):
+        book.release(book.open(), "delivered")
+
+
+def test_an_adjustment_of_nothing_or_beyond_the_balance_is_refused(book):
+    account = book.open()
+    with pytest.raises(errors.InvalidPoints):
+        book.adjust(account, 0)
+    with pytest.raises(errors.InsufficientPoints):
+        book.adjust(account, -1)
+    book.adjust(account, 5, counts_as_earned=True)
+    assert book.position(account).lifetime == 5

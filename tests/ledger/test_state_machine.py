@@ -491,11 +491,7 @@ class LedgerMachine(RuleBasedStateMachine):
 
 
 def test_the_ledger_agrees_with_the_model_after_every_step(databases, heavy, at):
-    small, full = (
-        ((30, 30), (1500, 60))
-        if databases.name == "sqlite"
-        else ((5, 25), (150, 50))
-    )
+    small, full = ((30, 30), (1500, 60)) if databases.name == "sqlite" else ((5, 25), (150, 50))
     examples, steps = full if heavy else small
     chosen = int(os.environ.get("PORTAL_TEST_SEED", random.randrange(2**32)))
     print(f"PORTAL_TEST_SEED={chosen}")

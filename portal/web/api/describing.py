@@ -11,7 +11,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response
 from marshmallow import Schema
 
-from portal.web.api import answers, views
+from portal.web.api import shapes, views
 from portal.web.api.endpoint import JSON_TYPE, Operation, blueprint, operations, respond
 from portal.web.api.examples import ANSWERS, request
 from portal.web.api.fields import Either, OneOrMore, properties
@@ -20,7 +20,7 @@ from portal.web.api.schemas import Nothing
 from portal.web.policy import allow, anyone
 
 PROBLEM_TYPE = "application/problem+json"
-_READ_REFUSALS = (401, 403, 404, 422, 429, 503)
+_READ_REFUSALS = (400, 401, 403, 404, 422, 429, 503)
 _WRITE_REFUSALS = (400, 401, 403, 404, 409, 413, 415, 422, 429, 503)
 
 
@@ -52,12 +52,12 @@ def document() -> dict[str, Any]:
     converter.add_attribute_function(properties)
     converter.add_attribute_function(_either)
     spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})
-    spec.components.schema("Problem", schema=answers.Problem)
+    spec.components.schema("Problem", schema=shapes.Problem)
     spec.components.response(
         "Problem",
         {
             "description": "A refusal, with its name and what helps.",
-            "content": {PROBLEM_TYPE: {"schema": answers.Problem}},
+            "content": {PROBLEM_TYPE: {"schema": shapes.Problem}},
         },
     )
     for operation in operations:

@@ -7,15 +7,16 @@ from marshmallow import fields
 from portal.checkout import Gain, OrderState, Quote, Refund, Source, Warning
 from portal.errors import PortalError
 from portal.orders import Happened
-from portal.web.api.answers import (
+from portal.web.api.answers import Content, redemption, warning
+from portal.web.api.shapes import (
     Account,
-    Content,
     RedemptionShape,
+    Shape,
     WarningShape,
-    redemption,
-    warning,
+    moment,
+    whole,
+    words,
 )
-from portal.web.api.shapes import Shape, moment, whole, words
 from portal.web.api.wire import instant
 
 

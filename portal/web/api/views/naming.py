@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portal import checkout, members, orm, programs
+from portal import checkout, members, orm
 from portal.checkout.approving import Approval, CodeLook
 from portal.checkout.values import Holder
 from portal.ledger.errors import AccountNotFound
@@ -34,19 +34,23 @@ def reference(given: dict[str, Any]) -> members.Reference:
     )
 
 
+def named(given: dict[str, Any]) -> checkout.Naming:
+    """Whom the request names, as it names them."""
+    identifier = given.get("identifier", {})
+    return checkout.Naming(
+        account=given.get("account"),
+        customer=given.get("customer"),
+        household=given.get("household"),
+        type=identifier.get("type"),
+        value=identifier.get("value"),
+        source_account=identifier.get("source_account"),
+        program=given.get("program"),
+    )
+
+
 def account_id(call: Call, given: dict[str, Any]) -> str:
     """The account that the request names; its own id costs no statement."""
-    if "account" in given and "program" not in given:
-        named: str = given["account"]
-        return named
-    resolved = members.resolve(
-        call.session,
-        reference=reference(given),
-        program=programs.find(call.session, given.get("program")),
-        to_write=True,
-        region=region(),
-    )
-    return resolved.account.id
+    return checkout.account_id(call.session, named(given), region=region())
 
 
 def holder(given: dict[str, Any]) -> Holder | None:

@@ -1,13 +1,10 @@
 """Redemptions: points spent at a till, held, captured, voided, given back."""
 
 from http import HTTPStatus
-from typing import Any
 
-from portal import checkout, ledger, members, programs
-from portal.ledger.errors import AccountNotFound
-from portal.members.errors import CustomerNotFound
+from portal import checkout, ledger
 from portal.programs.errors import NoRate
-from portal.web.api import answers, schemas
+from portal.web.api import answers, schemas, shapes
 from portal.web.api.auth import store_of
 from portal.web.api.endpoint import Answer, Call, route
 from portal.web.api.views import naming
@@ -15,7 +12,6 @@ from portal.web.api.views.accounts import region
 
 REDEMPTION_ID = r"red_[0-9a-z]{1,32}"
 _IDS = {"id": REDEMPTION_ID}
-_CONTACTS = frozenset({"mobile", "email"})
 
 
 @route(
@@ -24,7 +20,7 @@ _CONTACTS = frozenset({"mobile", "email"})
     scopes=["redeem"],
     tag="Redemptions",
     takes=schemas.NewRedemption(),
-    answer=answers.RedemptionShape,
+    answer=shapes.RedemptionShape,
     status=HTTPStatus.CREATED,
     ahead=naming.look,
 )
@@ -39,10 +35,10 @@ def create_redemption(call: Call) -> Answer:
     """
     given = call.fields
     store = store_of(call.caller, given.get("store"))
-    order = given.get("order")
+    order, named = given.get("order"), naming.named(given)
     redeemed = checkout.redeem(
         call.session,
-        account_id=_account_id(call, given),
+        account_id=checkout.account_id(call.session, named, region=region()),
         wish=checkout.Wish(
             points=given.get("points"),
             value=given.get("value"),
@@ -56,7 +52,7 @@ def create_redemption(call: Call) -> Answer:
             till=given.get("till"),
             capture=given["capture"],
             hold_minutes=given.get("hold_minutes"),
-            by_contact=given.get("identifier", {}).get("type") in _CONTACTS,
+            by_contact=named.by_contact,
             approval=naming.approval(call),
             quote=given.get("quote"),
             metadata=given.get("metadata"),
@@ -71,44 +67,12 @@ def create_redemption(call: Call) -> Answer:
     return Answer(content=content, status=HTTPStatus.CREATED, effect=redeemed.redemption.id)
 
 
-def _account_id(call: Call, given: dict[str, Any]) -> str:
-    """The account that the request names; its own id costs no statement."""
-    if "account" in given and "program" not in given:
-        account_id: str = given["account"]
-        return account_id
-    if "household" in given:
-        raise AccountNotFound(household=given["household"])
-    if given.get("identifier", {}).get("type", "mobile") not in schemas.IDENTIFIER_TYPES:
-        # Nobody has a household, or a rotating code, to be known by.
-        raise CustomerNotFound(field="identifier")
-    program = programs.find(call.session, given.get("program"))
-    resolved = members.resolve(
-        call.session,
-        reference=_reference(given),
-        program=program,
-        to_write=True,
-        region=region(),
-    )
-    return resolved.account.id
-
-
-def _reference(given: dict[str, Any]) -> members.Reference:
-    identifier = given.get("identifier")
-    if identifier is None:
-        return members.Reference(account=given.get("account"), customer=given.get("customer"))
-    return members.Reference(
-        type=identifier["type"],
-        value=identifier["value"],
-        source_account=identifier.get("source_account"),
-    )
-
-
 @route(
     "GET",
     "/redemptions/<id>",
     scopes=["read", "redeem"],
     tag="Redemptions",
-    answer=answers.RedemptionShape,
+    answer=shapes.RedemptionShape,
     ids=_IDS,
 )
 def read_redemption(call: Call, id: str) -> Answer:
@@ -121,7 +85,7 @@ def read_redemption(call: Call, id: str) -> Answer:
     "/redemptions/<id>/capture",
     scopes=["redeem"],
     tag="Redemptions",
-    answer=answers.RedemptionShape,
+    answer=shapes.RedemptionShape,
     ids=_IDS,
 )
 def capture_redemption(call: Call, id: str) -> Answer:
@@ -135,7 +99,7 @@ def capture_redemption(call: Call, id: str) -> Answer:
     "/redemptions/<id>/void",
     scopes=["redeem"],
     tag="Redemptions",
-    answer=answers.RedemptionShape,
+    answer=shapes.RedemptionShape,
     ids=_IDS,
 )
 def void_redemption(call: Call, id: str) -> Answer:
@@ -157,7 +121,7 @@ def void_redemption(call: Call, id: str) -> Answer:
     scopes=["reverse"],
     tag="Redemptions",
     takes=schemas.NewReversal(),
-    answer=answers.ReversalShape,
+    answer=shapes.ReversalShape,
     status=HTTPStatus.CREATED,
     ids=_IDS,
 )
@@ -172,7 +136,7 @@ def reverse_redemption(call: Call, id: str) -> Answer:
         call.session,
         redemption_id=id,
         points=given.get("points"),
-        identifier=_reference(given) if "identifier" in given else None,
+        identifier=naming.named(given) if "identifier" in given else None,
         store=call.caller.store,
         region=region(),
         actor=call.actor,
