@@ -10,7 +10,8 @@ from typing import Any, ClassVar, Final
 from marshmallow import ValidationError, fields, validates_schema
 
 from portal.ledger import Category, EntryType
-from portal.programs.fields import AMOUNT_MAX, Choice, Metadata, Strict, WholeNumber, Words, YesNo
+from portal.programs.fields import AMOUNT_MAX, Choice, Metadata, WholeNumber, Words, YesNo
+from portal.programs.fields import Strict as StrictSchema
 from portal.web.api.fields import Choices, Count, Day, Either, Moment
 
 IDENTIFIER_TYPES = (
