@@ -11,7 +11,7 @@ from marshmallow import ValidationError, fields, validates_schema
 
 from portal.ledger import Category, EntryType
 from portal.programs.fields import AMOUNT_MAX, Choice, Metadata, WholeNumber, Words, YesNo
-from portal.programs.schema import Strict as StrictSchema
+from portal.programs.fields import Strict as StrictSchema
 from portal.web.api.fields import Choices, Count, Day, Either, Moment
 
 IDENTIFIER_TYPES = (
@@ -314,13 +314,6 @@ HOLD_RULE: Final = {
     "if": {"required": ["hold_minutes"]},
     "then": {"required": ["capture"], "properties": {"capture": {"const": False}}},
 }
-CODE_RULE: Final = {
-    "if": {
-        "required": ["approval"],
-        "properties": {"approval": {"required": ["one_time_code"]}},
-    },
-    "then": {"required": ["quote"]},
-}
 
 
 def check_hold(loaded: dict[str, Any]) -> None:
@@ -331,16 +324,6 @@ def check_hold(loaded: dict[str, Any]) -> None:
     """
     if loaded["capture"] and "hold_minutes" in loaded:
         raise ValidationError("Only a hold, with capture false, has a length.", "hold_minutes")
-
-
-def check_code(loaded: dict[str, Any]) -> None:
-    """Refuse a one-time code without the quote that it was sent with.
-
-    Raises:
-        ValidationError: naming ``quote``.
-    """
-    if "one_time_code" in loaded.get("approval", {}) and "quote" not in loaded:
-        raise ValidationError("Name the quote that the code was sent with.", "quote")
 
 
 class NewRedemption(Naming):
@@ -363,7 +346,6 @@ class NewRedemption(Naming):
             Naming.rules,
             {"oneOf": [{"required": ["points"]}, {"required": ["value"]}]},
             HOLD_RULE,
-            CODE_RULE,
         ]
     }
 
@@ -372,7 +354,6 @@ class NewRedemption(Naming):
         if ("points" in loaded) == ("value" in loaded):
             raise ValidationError("Give either points or value.", "points")
         check_hold(loaded)
-        check_code(loaded)
 
 
 class NewReversal(Strict):
