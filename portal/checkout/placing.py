@@ -46,6 +46,7 @@ from portal.ledger import (
     OrderFacts,
     Spend,
 )
+from portal.ledger.errors import InvalidPoints
 from portal.members.errors import NotEnrolled
 from portal.orders import Prepared, Purchase
 from portal.orders.errors import OrderAlreadyExists
@@ -311,8 +312,8 @@ class _Placing:
 
     def _program(self, account_id: str, look: Any, bound: Bound | None) -> Program:
         """The rules that hold: those of the quote, else the present ones."""
-        if bound is not None and account_id in bound.terms:
-            return bound.terms[account_id].program
+        if bound is not None:
+            return bound.of(account_id).program
         return in_currency(programs.find(self.session, look.program_id), self.money.currency)
 
     def _add(self, account_id: str, program: Program, price: Price) -> None:
@@ -321,11 +322,13 @@ class _Placing:
     def _draw(self, block: Redeem, looks: Mapping[str, Any], bound: Bound | None) -> None:
         """Take the value from all that the customer holds, soonest to expire first."""
         assert block.value is not None
+        if block.value <= 0:
+            raise InvalidPoints("Say a value above zero.", field="redeem.value")
         if block.value > self.money.amount:
             raise AboveOrderValue(limit=self.money.amount, currency=self.money.currency)
         offers = quotes.offers_of(
             self.session,
-            sorted(looks),
+            sorted(looks if bound is None else looks.keys() & bound.terms.keys()),
             self.money,
             at=self.occasion.at,
             looks=looks,
@@ -372,7 +375,7 @@ class _Placing:
                 price=payment.price,
                 order=self.money,
                 at=at,
-                terms=bound.terms.get(payment.account_id) if bound else None,
+                terms=bound.of(payment.account_id) if bound else None,
                 paid=paid,
             )
             kinds.add(

@@ -7,7 +7,7 @@ of the program came between.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -26,7 +26,7 @@ from portal.checkout.errors import (
 )
 from portal.checkout.holders import Party, find_party, look_at, require_spender
 from portal.checkout.models import Quote as QuoteRow
-from portal.checkout.pricing import Room, Terms, in_currency, room, standing
+from portal.checkout.pricing import Room, Terms, in_currency, room, standing, then
 from portal.checkout.values import Basket, Holder, Quote, Source, Warning
 from portal.checkout.wording import code_text
 from portal.errors import PortalError, TooMany
@@ -189,6 +189,8 @@ def offers_of(
         found = room(
             program, balance=position.balance, standing=stands, order=order, spender=not blocked
         )
+        if bound is not None:
+            found = _within(session, look, bound, found, position, order, blocked)
         offers.append(
             _Offer(
                 look=look,
@@ -200,6 +202,31 @@ def offers_of(
             )
         )
     return offers
+
+
+def _within(
+    session: Session,
+    look: Any,
+    terms: Terms,
+    found: Room,
+    position: Position,
+    order: Money,
+    blocked: PortalError | None,
+) -> Room:
+    """What a quote lets an account pay: measured on its clock too, and never more than it said."""
+    if found.refusals:
+        found = room(
+            terms.program,
+            balance=position.balance,
+            standing=then(session, look, terms),
+            order=order,
+            spender=not blocked,
+        )
+    rate = terms.program.rate
+    if rate is None or found.max_value is None:
+        return found
+    limit = min(found.limit, terms.limit)
+    return replace(found, limit=limit, max_value=min(found.max_value, rate.value_of(limit).amount))
 
 
 def _blocked(session: Session, look: Any) -> PortalError | None:
@@ -408,6 +435,16 @@ class Bound:
     id: str
     terms: Mapping[str, Terms]
     by_contact: bool
+
+    def of(self, account_id: str) -> Terms:
+        """What it promised of this account.
+
+        Raises:
+            QuoteDiffers: nothing, so that neither it nor its code is for this.
+        """
+        if account_id not in self.terms:
+            raise QuoteDiffers(field="quote")
+        return self.terms[account_id]
 
 
 def bind(

@@ -97,7 +97,7 @@ def redeem(
     program = programs.find(session, look.program_id)
     require_unit(program, wish.unit)
     rules = in_currency(program, order.currency if order else None)
-    terms = bound.terms.get(account_id) if bound is not None else None
+    terms = bound.of(account_id) if bound is not None else None
     priced_by = terms.program if terms is not None else rules
     found = price(priced_by, points=wish.points, value=wish.value, order=order)
     require_allowed(
