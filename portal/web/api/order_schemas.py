@@ -10,11 +10,11 @@ from portal.web.api.schemas import (
     HOLD_RULE,
     NAMINGS,
     ApprovalGiven,
-    Identifier,
     Naming,
     Strict,
     check_hold,
     currency_field,
+    identifier_field,
     program_field,
     reference_field,
 )
@@ -127,7 +127,7 @@ class NewOrder(Strict):
     account = reference_field("loy")
     customer = reference_field("cus")
     household = reference_field("hh")
-    identifier = fields.Nested(Identifier)
+    identifier = identifier_field()
     program = program_field()
     quote = reference_field("quo")
     redeem = OneOrMore(

@@ -83,6 +83,13 @@ class Identifier(Strict):
     source_account = Words(longest=64, metadata={"description": "Which account of that source."})
 
 
+def identifier_field() -> fields.Nested:
+    """What the member is known by."""
+    return fields.Nested(
+        Identifier, metadata={"description": "A card, a phone, an e-mail, your own id, …"}
+    )
+
+
 NAMINGS = ("account", "customer", "household", "identifier")
 
 
@@ -92,7 +99,7 @@ class Naming(Strict):
     account = reference_field("loy")
     customer = reference_field("cus")
     household = reference_field("hh")
-    identifier = fields.Nested(Identifier)
+    identifier = identifier_field()
     program = program_field()
 
     rules = {"oneOf": [{"required": [name]} for name in NAMINGS]}
