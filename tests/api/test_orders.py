@@ -336,3 +336,13 @@ def test_a_merged_account_is_named_by_its_survivor_only(till, shop, buyer):
         refusal = till("POST", path, body).json
         assert (refusal["code"], refusal["legacy_code"]) == ("account_merged", 419), path
         assert refusal["account"] == buyer["id"]
+
+
+def test_a_scanned_card_is_quoted_and_redeemed_in_points(till, shop, buyer):
+    card = {"identifier": {"type": "card_number", "value": "C-1"}}
+    quoted = {**card, "order": {"value": 2000, "currency": "EUR"}}
+    quote = till.post("/quotes", quoted, status=200)
+    assert (quote["spendable"], quote["max_points"]) == (1000, 1000)
+    placed = till.post("/orders", receipt(**card, quote=quote["id"], redeem={"points": 500}))
+    assert placed["amount_due"] == 1500
+    assert placed["accounts"][0]["id"] == buyer["id"]
