@@ -11,7 +11,7 @@ from apispec.ext.marshmallow import MarshmallowPlugin
 from flask import Response
 from marshmallow import Schema
 
-from portal.web.api import answers, views
+from portal.web.api import shapes, views
 from portal.web.api.endpoint import JSON_TYPE, Operation, blueprint, operations, respond
 from portal.web.api.examples import ANSWERS, request
 from portal.web.api.fields import Either, OneOrMore, properties
@@ -52,12 +52,12 @@ def document() -> dict[str, Any]:
     converter.add_attribute_function(properties)
     converter.add_attribute_function(_either)
     spec.components.security_scheme("key", {"type": "http", "scheme": "bearer"})
-    spec.components.schema("Problem", schema=answers.Problem)
+    spec.components.schema("Problem", schema=shapes.Problem)
     spec.components.response(
         "Problem",
         {
             "description": "A refusal, with its name and what helps.",
-            "content": {PROBLEM_TYPE: {"schema": answers.Problem}},
+            "content": {PROBLEM_TYPE: {"schema": shapes.Problem}},
         },
     )
     for operation in operations:

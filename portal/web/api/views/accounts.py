@@ -8,7 +8,7 @@ from portal import checkout, ledger, members, programs
 from portal.config import Settings
 from portal.ledger import AccountView, EventName, Facts
 from portal.members import NewIdentifier
-from portal.web.api import answers, schemas
+from portal.web.api import answers, schemas, shapes
 from portal.web.api.auth import store_of
 from portal.web.api.endpoint import Answer, Call, route
 from portal.web.api.errors import ExpiryInPast
@@ -49,7 +49,7 @@ def _to_write(call: Call, account_id: str) -> AccountView:
     scopes=["read"],
     tag="Accounts",
     takes=schemas.AccountsQuery(),
-    answer=answers.AccountList,
+    answer=shapes.AccountList,
 )
 def list_accounts(call: Call) -> Answer:
     """List accounts: a customer's, or all.
@@ -87,7 +87,7 @@ def list_accounts(call: Call) -> Answer:
     scopes=["enrol"],
     tag="Accounts",
     takes=schemas.NewAccount(),
-    answer=answers.Account,
+    answer=shapes.Account,
     status=HTTPStatus.CREATED,
 )
 def create_account(call: Call) -> Answer:
@@ -142,7 +142,7 @@ def create_account(call: Call) -> Answer:
     "/accounts/<id>",
     scopes=["read"],
     tag="Accounts",
-    answer=answers.Account,
+    answer=shapes.Account,
     ids=_IDS,
 )
 def read_account(call: Call, id: str) -> Answer:
@@ -160,7 +160,7 @@ def read_account(call: Call, id: str) -> Answer:
     scopes=["enrol", "manage"],
     tag="Accounts",
     takes=schemas.AccountChange(),
-    answer=answers.Account,
+    answer=shapes.Account,
     ids=_IDS,
 )
 def change_account(call: Call, id: str) -> Answer:
@@ -192,7 +192,7 @@ def change_account(call: Call, id: str) -> Answer:
     "/accounts/<id>/close",
     scopes=["manage"],
     tag="Accounts",
-    answer=answers.Account,
+    answer=shapes.Account,
     ids=_IDS,
 )
 def close_account(call: Call, id: str) -> Answer:
@@ -206,7 +206,7 @@ def close_account(call: Call, id: str) -> Answer:
     "/accounts/<id>/reopen",
     scopes=["manage"],
     tag="Accounts",
-    answer=answers.Account,
+    answer=shapes.Account,
     ids=_IDS,
 )
 def reopen_account(call: Call, id: str) -> Answer:
@@ -221,7 +221,7 @@ def reopen_account(call: Call, id: str) -> Answer:
     scopes=["manage"],
     tag="Accounts",
     takes=schemas.MergeTarget(),
-    answer=answers.Account,
+    answer=shapes.Account,
     ids=_IDS,
 )
 def merge_account(call: Call, id: str) -> Answer:
@@ -253,7 +253,7 @@ def merge_account(call: Call, id: str) -> Answer:
     scopes=["read"],
     tag="Accounts",
     takes=schemas.TransactionsQuery(),
-    answer=answers.TransactionList,
+    answer=shapes.TransactionList,
     ids=_IDS,
 )
 def list_transactions(call: Call, id: str) -> Answer:
@@ -282,7 +282,7 @@ def list_transactions(call: Call, id: str) -> Answer:
     scopes=["read"],
     tag="Accounts",
     takes=schemas.BalancesQuery(),
-    answer=answers.Balances,
+    answer=shapes.Balances,
     ids=_IDS,
 )
 def read_balances(call: Call, id: str) -> Answer:
@@ -301,7 +301,7 @@ def read_balances(call: Call, id: str) -> Answer:
     scopes=["adjust"],
     tag="Accounts",
     takes=schemas.Adjustment(),
-    answer=answers.Transaction,
+    answer=shapes.Transaction,
     status=HTTPStatus.CREATED,
     ids=_IDS,
 )

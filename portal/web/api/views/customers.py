@@ -3,7 +3,7 @@
 from portal import checkout, ledger, members, programs
 from portal.members import CustomerView
 from portal.programs import Program
-from portal.web.api import answers, schemas
+from portal.web.api import answers, schemas, shapes
 from portal.web.api.endpoint import Answer, Call, route
 from portal.web.api.wire import instant
 
@@ -25,7 +25,7 @@ def _programs(call: Call) -> dict[str, Program]:
     "/customers/<id>",
     scopes=["read"],
     tag="Customers",
-    answer=answers.CustomerShape,
+    answer=shapes.CustomerShape,
     ids=_IDS,
 )
 def read_customer(call: Call, id: str) -> Answer:
@@ -47,7 +47,7 @@ def read_customer(call: Call, id: str) -> Answer:
     scopes=["read"],
     tag="Customers",
     takes=schemas.CustomerEventsQuery(),
-    answer=answers.CustomerEventList,
+    answer=shapes.CustomerEventList,
     ids=_IDS,
 )
 def list_customer_events(call: Call, id: str) -> Answer:
@@ -71,7 +71,7 @@ def list_customer_events(call: Call, id: str) -> Answer:
     scopes=["read"],
     tag="Customers",
     takes=schemas.BalancesQuery(),
-    answer=answers.CustomerBalances,
+    answer=shapes.CustomerBalances,
     ids=_IDS,
 )
 def read_customer_balances(call: Call, id: str) -> Answer:

@@ -3,13 +3,13 @@
 from typing import Any
 
 from portal import programs
-from portal.web.api import answers
+from portal.web.api import shapes
 from portal.web.api.endpoint import Answer, Call, route
 
 PROGRAM_ID = r"[A-Za-z0-9][A-Za-z0-9._-]{0,35}"
 
 
-@route("GET", "/programs", scopes=["read"], tag="Programs", answer=answers.ProgramList)
+@route("GET", "/programs", scopes=["read"], tag="Programs", answer=shapes.ProgramList)
 def list_programs(call: Call) -> Answer:
     """List the programs."""
     shown: list[dict[str, Any]] = [
@@ -23,7 +23,7 @@ def list_programs(call: Call) -> Answer:
     "/programs/<id>",
     scopes=["read"],
     tag="Programs",
-    answer=answers.ProgramShape,
+    answer=shapes.ProgramShape,
     ids={"id": PROGRAM_ID},
 )
 def read_program(call: Call, id: str) -> Answer:

@@ -7,7 +7,7 @@ from portal import checkout, ledger, members, programs
 from portal.ledger.errors import AccountNotFound
 from portal.members.errors import CustomerNotFound
 from portal.programs.errors import NoRate
-from portal.web.api import answers, schemas
+from portal.web.api import answers, schemas, shapes
 from portal.web.api.auth import store_of
 from portal.web.api.endpoint import Answer, Call, route
 from portal.web.api.views import naming
@@ -24,7 +24,7 @@ _CONTACTS = frozenset({"mobile", "email"})
     scopes=["redeem"],
     tag="Redemptions",
     takes=schemas.NewRedemption(),
-    answer=answers.RedemptionShape,
+    answer=shapes.RedemptionShape,
     status=HTTPStatus.CREATED,
     ahead=naming.look,
 )
@@ -108,7 +108,7 @@ def _reference(given: dict[str, Any]) -> members.Reference:
     "/redemptions/<id>",
     scopes=["read", "redeem"],
     tag="Redemptions",
-    answer=answers.RedemptionShape,
+    answer=shapes.RedemptionShape,
     ids=_IDS,
 )
 def read_redemption(call: Call, id: str) -> Answer:
@@ -121,7 +121,7 @@ def read_redemption(call: Call, id: str) -> Answer:
     "/redemptions/<id>/capture",
     scopes=["redeem"],
     tag="Redemptions",
-    answer=answers.RedemptionShape,
+    answer=shapes.RedemptionShape,
     ids=_IDS,
 )
 def capture_redemption(call: Call, id: str) -> Answer:
@@ -135,7 +135,7 @@ def capture_redemption(call: Call, id: str) -> Answer:
     "/redemptions/<id>/void",
     scopes=["redeem"],
     tag="Redemptions",
-    answer=answers.RedemptionShape,
+    answer=shapes.RedemptionShape,
     ids=_IDS,
 )
 def void_redemption(call: Call, id: str) -> Answer:
@@ -157,7 +157,7 @@ def void_redemption(call: Call, id: str) -> Answer:
     scopes=["reverse"],
     tag="Redemptions",
     takes=schemas.NewReversal(),
-    answer=answers.ReversalShape,
+    answer=shapes.ReversalShape,
     status=HTTPStatus.CREATED,
     ids=_IDS,
 )
