@@ -238,8 +238,7 @@ def _of_credit(earned: tuple[Why, ...], category: Category, amount: int) -> tupl
 
 
 def _waiting(program: Program, why: Why) -> str | None:
-    if why.trigger is not None:
-        return wording.waits_for(program, why.trigger)
+    # What it waits for otherwise is part of its sentence.
     if why.available_from is not None:
         return _("From %(day)s", day=day(program.local_date(why.available_from)))
     return None
