@@ -18,7 +18,7 @@ from portal.checkout.holders import Party, account_in
 from portal.checkout.pricing import in_currency
 from portal.checkout.values import Basket, Gain, Split, Warning
 from portal.ledger import AccountView, Earn, EventName, Facts, Happening, OrderFacts
-from portal.ledger.errors import AccountAlreadyExists, AccountClosed
+from portal.ledger.errors import AccountAlreadyExists, AccountClosed, InvalidPoints
 from portal.ledger.models import AccountStatus
 from portal.members import Channel
 from portal.members.errors import NotEnrolled
@@ -109,6 +109,8 @@ def rewards_of(
         NoRate: its unit has no value in the order's money.
         NotEnrolled, ProgramNotFound: it cannot be credited there.
     """
+    if any(split.value < 0 for split in splits):
+        raise InvalidSplits("A part of the payment is zero or more.", field="splits")
     if sum(split.value for split in splits) > max(order.amount, 0):
         raise InvalidSplits(field="splits", limit=order.amount)
     found: list[RewardDue] = []
@@ -118,6 +120,8 @@ def rewards_of(
         if reward is None:
             continue
         place = f"splits.{number}.reward"
+        if reward.value <= 0:
+            raise InvalidPoints(field=f"{place}.value")
         if party is None:
             raise HolderNeeded(field=place)
         program = programs.find(session, reward.program or _named(party))

@@ -1,16 +1,16 @@
 """Placing an order: priced, paid with points, and earning, whole or not at all."""
 
-import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, func, insert, null, select, update
+from sqlalchemy import insert, null, update
 from sqlalchemy.orm import Session
 
 from portal import codes, ledger, orders, programs
-from portal.checkout import approving, drawing, earnings, quotes
+from portal.checkout import approving, binding, drawing, earnings, quotes
+from portal.checkout.binding import Bound
 from portal.checkout.earnings import Occasion, RewardDue
 from portal.checkout.errors import (
     AboveOrderValue,
@@ -36,7 +36,7 @@ from portal.checkout.pricing import (
     price,
     require_allowed,
 )
-from portal.checkout.quotes import Bound
+from portal.checkout.recognising import known_order, purchase_of
 from portal.checkout.values import Gain, OrderStatus, OrderWish, Placed, Redeem, Warning
 from portal.ledger import (
     AccountView,
@@ -46,21 +46,15 @@ from portal.ledger import (
     OrderFacts,
     Spend,
 )
+from portal.ledger.errors import InvalidPoints
 from portal.members.errors import NotEnrolled
 from portal.orders import Prepared, Purchase
-from portal.orders.errors import OrderAlreadyExists
 from portal.orders.models import Order
-from portal.orders.purchases import checked, fingerprint
+from portal.orders.purchases import checked
 from portal.orm import new_id
 from portal.programs import Money, Program
 from portal.programs.errors import NoDefaultProgram, NoRate
 from portal.programs.program import Approval as Kind
-
-_KNOWN = select(Order.id, Order.fingerprint).where(
-    Order.store == bindparam("store"), Order.number == bindparam("number")
-)
-# Held until the transaction ends: a second till with the same receipt waits here.
-_ONE_RECEIPT = select(func.pg_advisory_xact_lock(func.hashtextextended(bindparam("receipt"), 0)))
 
 
 def place(
@@ -90,8 +84,8 @@ def place(
         InvalidOrder, InvalidStore, TimeNotAllowed: ``field`` says what is wrong.
         PortalError: a limit of the program, each by its own name.
     """
-    purchase = checked(_purchase(wish, at), at=at, any_past=False)
-    known = _known(session, purchase)
+    purchase = checked(purchase_of(wish, at), at=at, any_past=False)
+    known = known_order(session, purchase)
     if known is not None:
         return Placed(order=find_order(session, known, at=at), again=True)
     party = None
@@ -116,52 +110,6 @@ def place(
     )
     order_id = placing.do()
     return Placed(order=find_order(session, order_id, at=at))
-
-
-def _purchase(wish: OrderWish, at: datetime) -> Purchase:
-    return Purchase(
-        number=wish.number,
-        value=wish.value,
-        currency=wish.currency,
-        placed_at=wish.placed_at or at,
-        store=wish.store,
-        till=wish.till,
-        lines=tuple(wish.lines),
-        metadata=wish.metadata,
-        timed=wish.placed_at is not None,
-        terms=_terms(wish),
-    )
-
-
-def _terms(wish: OrderWish) -> str:
-    """How it is paid and what it brings: all but how it was confirmed and noted."""
-    holder = wish.holder
-    content = [
-        None if holder is None else [asdict(holder.reference), holder.program],
-        [asdict(block) for block in wish.redeem],
-        wish.earn,
-        [asdict(split) for split in wish.splits],
-        wish.capture,
-    ]
-    return json.dumps(content, separators=(",", ":"), sort_keys=True, default=str)
-
-
-def _known(session: Session, purchase: Purchase) -> str | None:
-    """The order of this receipt, if there is one with the same content.
-
-    Raises:
-        OrderAlreadyExists: there is one, and it says something else.
-    """
-    connection = session.connection()
-    receipt = {"store": purchase.store, "number": purchase.number}
-    if connection.dialect.name == "postgresql":
-        connection.execute(_ONE_RECEIPT, {"receipt": json.dumps(receipt, sort_keys=True)})
-    found = connection.execute(_KNOWN, receipt).first()
-    if found is None:
-        return None
-    if bytes(found.fingerprint) != fingerprint(purchase):
-        raise OrderAlreadyExists(field="id", order=found.id)
-    return str(found.id)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -217,7 +165,7 @@ class _Placing:
             ledger.post(self.session, happenings, at=at)
         orders.conclude(self.session, prepared=prepared, actor=self.occasion.actor, at=at)
         if bound is not None:
-            quotes.use(self.session, bound.id, used_for=order_id, at=at)
+            binding.use(self.session, bound.id, used_for=order_id, at=at)
         self._write(order_id, gains, rewards, earner)
         return order_id
 
@@ -257,7 +205,7 @@ class _Placing:
             return None
         if party is None:
             raise HolderNeeded(field="quote")
-        return quotes.bind(
+        return binding.bind(
             self.session,
             wish.quote,
             customer_id=party.customer_id,
@@ -311,8 +259,8 @@ class _Placing:
 
     def _program(self, account_id: str, look: Any, bound: Bound | None) -> Program:
         """The rules that hold: those of the quote, else the present ones."""
-        if bound is not None and account_id in bound.terms:
-            return bound.terms[account_id].program
+        if bound is not None:
+            return bound.of(account_id).program
         return in_currency(programs.find(self.session, look.program_id), self.money.currency)
 
     def _add(self, account_id: str, program: Program, price: Price) -> None:
@@ -321,11 +269,13 @@ class _Placing:
     def _draw(self, block: Redeem, looks: Mapping[str, Any], bound: Bound | None) -> None:
         """Take the value from all that the customer holds, soonest to expire first."""
         assert block.value is not None
+        if block.value <= 0:
+            raise InvalidPoints("Say a value above zero.", field="redeem.value")
         if block.value > self.money.amount:
             raise AboveOrderValue(limit=self.money.amount, currency=self.money.currency)
         offers = quotes.offers_of(
             self.session,
-            sorted(looks),
+            sorted(looks if bound is None else looks.keys() & bound.terms.keys()),
             self.money,
             at=self.occasion.at,
             looks=looks,
@@ -372,7 +322,7 @@ class _Placing:
                 price=payment.price,
                 order=self.money,
                 at=at,
-                terms=bound.terms.get(payment.account_id) if bound else None,
+                terms=bound.of(payment.account_id) if bound else None,
                 paid=paid,
             )
             kinds.add(

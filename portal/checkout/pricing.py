@@ -136,11 +136,7 @@ def require_allowed(
     """
     found = _refusals(program, price, order, standing(session, look, program, at=at), paid)
     if found and terms is not None:
-        then = replace(
-            terms.standing,
-            redeemed_today=_redeemed_today(session, look, terms.program, at=terms.quoted_at),
-        )
-        found = _refusals(terms.program, price, order, then, paid)
+        found = _refusals(terms.program, price, order, then(session, look, terms), paid)
     if found:
         raise found[0]
     if terms is not None and price.points > terms.limit:
@@ -162,6 +158,14 @@ def _refusals(
             most = int(order.amount * Fraction(share))
             found.append(RedemptionAboveShare(limit=most, currency=order.currency))
     return found
+
+
+def then(session: Session, look: Any, terms: Terms) -> Standing:
+    """What the account had when it was quoted, with all that was redeemed since its day began."""
+    return replace(
+        terms.standing,
+        redeemed_today=_redeemed_today(session, look, terms.program, at=terms.quoted_at),
+    )
 
 
 def standing(session: Session, look: Any, program: Program, *, at: datetime) -> Standing:

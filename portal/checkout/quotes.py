@@ -7,11 +7,11 @@ of the program came between.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import bindparam, delete, insert, select, update
+from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
 from portal import codes, ledger, outbox, programs
@@ -19,14 +19,11 @@ from portal.checkout import approving, drawing, earnings
 from portal.checkout.approving import CodeLook
 from portal.checkout.errors import (
     InsufficientValue,
-    QuoteDiffers,
-    QuoteExpired,
     QuoteNotFound,
-    QuoteUsed,
 )
 from portal.checkout.holders import Party, find_party, look_at, require_spender
 from portal.checkout.models import Quote as QuoteRow
-from portal.checkout.pricing import Room, Terms, in_currency, room, standing
+from portal.checkout.pricing import Room, Terms, in_currency, room, standing, then
 from portal.checkout.values import Basket, Holder, Quote, Source, Warning
 from portal.checkout.wording import code_text
 from portal.errors import PortalError, TooMany
@@ -38,9 +35,7 @@ from portal.orm import new_id
 from portal.programs import Money, Program
 from portal.programs.errors import NoRate
 from portal.programs.limits import Standing
-from portal.programs.models import ProgramVersion
 from portal.programs.program import Approval as Kind
-from portal.programs.program import from_document
 
 LIFETIME = timedelta(minutes=15)
 """How long a quote binds."""
@@ -49,11 +44,6 @@ KEPT = timedelta(days=1)
 PURPOSE = "redeem"
 
 _FIND = select(QuoteRow.__table__).where(QuoteRow.id == bindparam("id"))
-_LOCK = _FIND.with_for_update()
-_VERSION = select(ProgramVersion.document).where(
-    ProgramVersion.program_id == bindparam("program_id"),
-    ProgramVersion.version == bindparam("version"),
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,6 +179,8 @@ def offers_of(
         found = room(
             program, balance=position.balance, standing=stands, order=order, spender=not blocked
         )
+        if bound is not None:
+            found = _within(session, look, bound, found, position, order, blocked)
         offers.append(
             _Offer(
                 look=look,
@@ -200,6 +192,31 @@ def offers_of(
             )
         )
     return offers
+
+
+def _within(
+    session: Session,
+    look: Any,
+    terms: Terms,
+    found: Room,
+    position: Position,
+    order: Money,
+    blocked: PortalError | None,
+) -> Room:
+    """What a quote lets an account pay: measured on its clock too, and never more than it said."""
+    if found.refusals:
+        found = room(
+            terms.program,
+            balance=position.balance,
+            standing=then(session, look, terms),
+            order=order,
+            spender=not blocked,
+        )
+    rate = terms.program.rate
+    if rate is None or found.max_value is None:
+        return found
+    limit = min(found.limit, terms.limit)
+    return replace(found, limit=limit, max_value=min(found.max_value, rate.value_of(limit).amount))
 
 
 def _blocked(session: Session, look: Any) -> PortalError | None:
@@ -399,91 +416,6 @@ def look(session: Session, *, quote_id: str, code: str, at: datetime, pepper: by
         pepper=pepper,
     )
     return CodeLook(quote_id=quote_id, look=found)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Bound:
-    """A quote that is being used: its terms by account, and how its holder was named."""
-
-    id: str
-    terms: Mapping[str, Terms]
-    by_contact: bool
-
-
-def bind(
-    session: Session,
-    quote_id: str,
-    *,
-    customer_id: str | None,
-    account_id: str | None,
-    order: Money | None,
-    at: datetime,
-) -> Bound:
-    """Lock a quote and check that it is for this.
-
-    Args:
-        account_id: the account that is named; None for a customer as a whole.
-        order: what is to be paid, where the till says so again.
-
-    Raises:
-        QuoteNotFound, QuoteExpired, QuoteUsed.
-        QuoteDiffers: it is for another holder, value or currency.
-    """
-    row = session.connection().execute(_LOCK, {"id": quote_id}).mappings().first()
-    if row is None or not _same_holder(row, customer_id, account_id):
-        # Of another holder's quote, not even its existence is told.
-        raise QuoteNotFound(field="quote")
-    if row["used_at"] is not None:
-        raise QuoteUsed(field="quote", used_for=row["used_for"])
-    if row["expires_at"] <= at:
-        raise QuoteExpired(field="quote", expired_at=row["expires_at"].isoformat())
-    if order is not None and order != Money(row["value"], row["currency"]):
-        raise QuoteDiffers(field="quote", value=row["value"], currency=row["currency"])
-    return Bound(
-        id=quote_id,
-        by_contact=row["by_contact"],
-        terms={
-            quoted: Terms(
-                program=_version(session, terms["program"], terms["version"], row["currency"]),
-                standing=Standing(
-                    balance=terms["balance"],
-                    lifetime_points=terms["lifetime_points"],
-                    lifetime_purchases=terms["lifetime_purchases"],
-                ),
-                quoted_at=row["created_at"],
-                limit=terms["limit"],
-            )
-            for quoted, terms in row["terms"].items()
-        },
-    )
-
-
-def _same_holder(row: Mapping[Any, Any], customer_id: str | None, account_id: str | None) -> bool:
-    if row["customer_id"] is None:
-        return bool(row["account_id"] == account_id)
-    if row["customer_id"] != customer_id:
-        return False
-    return row["account_id"] is None or account_id is None or row["account_id"] == account_id
-
-
-def _version(session: Session, program_id: str, version: int, currency: str) -> Program:
-    current = programs.find(session, program_id)
-    if current.version != version:
-        document = session.execute(
-            _VERSION, {"program_id": program_id, "version": version}
-        ).scalar_one()
-        current = from_document(document, version=version)
-    return in_currency(current, currency)
-
-
-def use(session: Session, quote_id: str, *, used_for: str, at: datetime) -> None:
-    """A quote serves once; it was locked by :func:`bind`."""
-    session.execute(
-        update(QuoteRow)
-        .where(QuoteRow.id == quote_id)
-        .values(used_at=at, used_for=used_for)
-        .execution_options(synchronize_session=False)
-    )
 
 
 def purge(session: Session, *, at: datetime) -> int:

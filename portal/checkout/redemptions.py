@@ -12,8 +12,9 @@ from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
 from portal import codes, ledger, members, programs
-from portal.checkout import approving, quotes
+from portal.checkout import approving, binding
 from portal.checkout.approving import Approval
+from portal.checkout.binding import Bound
 from portal.checkout.errors import OtherCustomers, OtherStore, ReversalOff, WrongUnit
 from portal.checkout.holders import look_at, require_spender
 from portal.checkout.naming import Naming
@@ -98,7 +99,7 @@ def redeem(
     program = programs.find(session, look.program_id)
     require_unit(program, wish.unit)
     rules = in_currency(program, order.currency if order else None)
-    terms = bound.terms.get(account_id) if bound is not None else None
+    terms = bound.of(account_id) if bound is not None else None
     priced_by = terms.program if terms is not None else rules
     found = price(priced_by, points=wish.points, value=wish.value, order=order)
     require_allowed(
@@ -148,16 +149,16 @@ def redeem(
         at=at,
     )
     if bound is not None:
-        quotes.use(session, bound.id, used_for=redemption.id, at=at)
+        binding.use(session, bound.id, used_for=redemption.id, at=at)
     return Redeemed(redemption=redemption, has_value=worth is not None)
 
 
 def _bind(
     session: Session, account_id: str, wish: Wish, order: Money | None, *, at: datetime
-) -> quotes.Bound | None:
+) -> Bound | None:
     if wish.quote is None:
         return None
-    return quotes.bind(
+    return binding.bind(
         session,
         wish.quote,
         customer_id=ledger.find_account(session, account_id).customer_id,

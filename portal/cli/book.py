@@ -4,8 +4,9 @@ from datetime import datetime
 
 import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
+from sqlalchemy.orm import Session
 
-from portal import clock, orders, orm
+from portal import clock, orders, orm, programs
 from portal import ledger as book
 from portal.cli.edge import console, opened
 
@@ -52,7 +53,7 @@ def verify() -> None:
 
 @click.command()
 def settle() -> None:
-    """Book what fell due on quiet accounts: maturing, expiry, ended holds."""
+    """Book what fell due on quiet accounts: maturing, expiry, ended holds, changes of tier."""
     total = 0
     with opened() as work:
         at: datetime = clock.now()
@@ -70,4 +71,23 @@ def settle() -> None:
                 bar.update(task, completed=total)
                 if count < SETTLE_BATCH:
                     break
+            changed = _tiers(work.session, bar, at=at)
     click.echo(f"{total} {'account' if total == 1 else 'accounts'} settled.")
+    if changed:
+        click.echo(f"{changed} {'change' if changed == 1 else 'changes'} of tier recorded.")
+
+
+def _tiers(session: Session, bar: Progress, *, at: datetime) -> int:
+    """Record the changes of tier that time brought; how many there were."""
+    changed = 0
+    task = bar.add_task("changes of tier:", total=None)
+    for program in programs.find_all(session):
+        after: str | None = ""
+        while after is not None:
+            with orm.writing(session):
+                changes, after = orders.tiers.catch_up(
+                    session, program=program, at=at, after=after, limit=SETTLE_BATCH
+                )
+            changed += len(changes)
+            bar.update(task, completed=changed)
+    return changed

@@ -10,14 +10,14 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BindParameter, String, bindparam, cast, func, insert, select
+from sqlalchemy import BindParameter, String, bindparam, cast, exists, func, insert, or_, select
 from sqlalchemy.orm import Session, aliased
 
 from portal import ledger
 from portal.ledger.book import AccountBook
 from portal.ledger.errors import AccountNotFound
-from portal.ledger.models import Account, Entry, EntryType, EventName
-from portal.ledger.posting import Happening, post
+from portal.ledger.models import Account, AccountStatus, Entry, EntryType, EventName
+from portal.ledger.posting import Happening, lock, post
 from portal.ledger.reading import ACCOUNTS, Shelf
 from portal.ledger.values import Facts
 from portal.orders.models import TierChange
@@ -72,6 +72,21 @@ _YEAR_BACK = (
     .group_by(Entry.account_id)
 )
 _MERGED = select(Account.id, Account.merged_into).where(Account.merged_into.in_(_ids))
+# Who never earned enough for the lowest tier is on none, unless they once were.
+_CLIMBERS = (
+    select(Account.id)
+    .where(
+        Account.program_id == bindparam("program_id"),
+        Account.id > bindparam("after"),
+        Account.status != AccountStatus.MERGED.value,
+        or_(
+            Account.lifetime >= bindparam("lowest"),
+            exists().where(TierChange.account_id == Account.id),
+        ),
+    )
+    .order_by(Account.id)
+    .limit(bindparam("limit"))
+)
 _INSERT = insert(TierChange.__table__)  # type: ignore[arg-type]
 
 
@@ -284,6 +299,38 @@ def note(
         ],
     )
     return changes
+
+
+def catch_up(
+    session: Session, *, program: Program, at: datetime, after: str = "", limit: int = 500
+) -> tuple[list[Change], str | None]:
+    """Record changes of tier that time alone brought, for up to ``limit`` accounts.
+
+    Points mature, and by a rolling year they grow too old, without anyone
+    buying anything. Reads know that at once; this makes it an event. Settle
+    the accounts first.
+
+    Returns:
+        the changes, and where to go on (``after``); None when all were seen.
+    """
+    if not program.tiers:
+        return [], None
+    ids = list(
+        session.scalars(
+            _CLIMBERS,
+            {
+                "program_id": program.id,
+                "after": after,
+                "lowest": program.tiers[0].threshold,
+                "limit": limit,
+            },
+        )
+    )
+    if not ids:
+        return [], None
+    lock(session, ids)
+    changes = note(session, program=program, account_ids=ids, actor="system", at=at)
+    return changes, ids[-1] if len(ids) == limit else None
 
 
 def _happening(standing: Standing, *, actor: str) -> Happening:

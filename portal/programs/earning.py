@@ -214,7 +214,7 @@ def earned(
     parts = _parts(program, purchase, work)
     if not parts:
         return _nothing(lambda: explaining.nothing(program, purchase.currency, work))
-    uses = [rule.id for _, rule in factors if rule is not None and rule.limited]
+    uses = [rule.id for _, rule in factors if rule is not None and rule.limited and any(base_parts)]
     uses += [rule.id for rule, _ in bonuses if rule.limited]
     uses += [
         gain.rule.id for gain in gains if isinstance(gain.rule, VisitRule) and gain.rule.once_a_day

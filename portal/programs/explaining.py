@@ -3,7 +3,7 @@
 from fractions import Fraction
 from typing import TYPE_CHECKING
 
-from portal.programs.money import Money, spoken
+from portal.programs.money import Money, plain, spoken
 from portal.programs.rules import ItemRule, PromotionRule, SpendRule, TriggerRule, VisitRule
 
 if TYPE_CHECKING:
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from portal.programs.program import Program
 
 _NAMES_SHOWN = 3
+_DECIMALS = 6
 
 
 def order(program: "Program", currency: str, work: "Workings") -> str:
@@ -108,9 +109,9 @@ def _label(rule: ItemRule) -> str:
 
 
 def _factor(name: str, times: Fraction) -> str:
-    # Written with at most six decimals in the file, so nothing is cut here.
-    times_text = f"{times.numerator / times.denominator:.6f}".rstrip("0").rstrip(".")
-    return f"{name} ×{times_text}"
+    # A file writes it with six decimals at most, so nothing is cut here.
+    number = plain(int(times * 10**_DECIMALS), _DECIMALS)
+    return f"{name} ×{number.rstrip('0').rstrip('.') if '.' in number else number}"
 
 
 def _bonus(program: "Program", rule: PromotionRule, points: int) -> str:

@@ -184,13 +184,22 @@ class FreshKeys:
     def __init__(self, application: Any):
         self.application = application
         self.calls = 0
+        self.succeeded: set[str] = set()
+        """The operations that were done at least once."""
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Any:
         self.calls += 1
         key = environ.get("HTTP_IDEMPOTENCY_KEY", "")
         if len(key) < 256 and re.fullmatch(KEY_PATTERN, key):
             environ["HTTP_IDEMPOTENCY_KEY"] = uuid.uuid4().hex
-        return self.application(environ, start_response)
+
+        def started(status: str, *headers: Any) -> Any:
+            if status.startswith("2") and environ["REQUEST_METHOD"] != "OPTIONS":
+                urls = self.application.url_map.bind_to_environ(environ)
+                self.succeeded.add(urls.match()[0].removeprefix("api."))
+            return start_response(status, *headers)
+
+        return self.application(environ, started)
 
 
 @pytest.fixture

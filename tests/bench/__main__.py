@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tests.bench.harness import ENGINES, RESULTS, Bench, save, show
 
-PARTS = ("redeeming", "serving", "pages", "importing", "settling", "comparing")
+PARTS = ("redeeming", "serving", "ordering", "pages", "importing", "settling", "comparing")
 
 
 def main(arguments: list[str] | None = None) -> int:

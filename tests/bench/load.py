@@ -4,7 +4,7 @@
 
 It is cheap on purpose, so that it does not eat the processors that it
 measures; what it costs itself is in its outcome. Every answer is looked at:
-anything but 201 counts as wrong.
+anything but the expected status counts as wrong.
 """
 
 import asyncio
@@ -16,6 +16,9 @@ import time
 from dataclasses import asdict, dataclass
 from typing import Any
 
+NUMBER = "@@@@@@@@@"
+"""As long as the numbers that replace it, so that a body keeps its length."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
@@ -25,12 +28,17 @@ class Job:
     path: str
     headers: dict[str, str]
     bodies: list[str]
-    """One for each account; requests go through them in turn."""
+    """One for each account; requests go through them in turn.
+
+    Where one holds :data:`NUMBER`, the request's own number stands there.
+    """
     key_prefix: str
     clients: int
     seconds: float
     settle_seconds: float = 0.3
     """Sent before measuring begins, and not counted in rates."""
+    status: int = 201
+    """What every answer must have."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +46,7 @@ class Outcome:
     """What came back."""
 
     answered: int
-    """All that were answered with 201, warming up included."""
+    """All that were answered as expected, warming up included."""
     wrong: int
     first_wrong: str
     per_second: float
@@ -59,6 +67,8 @@ class _Run:
             for body in job.bodies
         ]
         self.ends = [f"\r\n\r\n{body}".encode() for body in job.bodies]
+        self.status = str(job.status).encode()
+        self.numbered = any(NUMBER in body for body in job.bodies)
         self.sent = self.answered = self.wrong = self.counted = 0
         self.first_wrong = ""
         self.latencies: list[float] = []
@@ -68,10 +78,13 @@ class _Run:
         number = self.sent
         self.sent = number + 1
         place = number % len(self.starts)
-        return b"%b%09d%b" % (self.starts[place], number, self.ends[place])
+        end = self.ends[place]
+        if self.numbered:
+            end = end.replace(NUMBER.encode(), b"%09d" % number)
+        return b"%b%09d%b" % (self.starts[place], number, end)
 
     def note(self, began: float, now: float, answer: bytes) -> None:
-        if answer[9:12] == b"201":
+        if answer[9:12] == self.status:
             self.answered += 1
         else:
             self.wrong += 1

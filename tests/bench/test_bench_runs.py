@@ -11,7 +11,7 @@ from portal.cli import serving
 from tests.bench import apps
 
 ROOT = Path(__file__).resolve().parents[2]
-PARTS = "redeeming,serving,pages,importing,settling"
+PARTS = "redeeming,serving,ordering,pages,importing,settling"
 
 
 def test_every_part_measures_something_on_both_engines(tmp_path: Path):

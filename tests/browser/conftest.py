@@ -14,10 +14,11 @@ from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, s
 from sqlalchemy.orm import Session
 from werkzeug.serving import make_server
 
-from portal import create_app, ledger, members, orm, programs, schema
+from portal import checkout, create_app, ledger, members, orm, programs, schema
 from portal.access import sessions
 from portal.config import Settings
 from portal.ledger import EventName, Facts, OrderFacts
+from portal.members import Reference
 from portal.members.customers import NewIdentifier
 from portal.web.extensions import db
 
@@ -42,8 +43,21 @@ CORNER = {
     "default": True,
     "theme": {"accent": "#0b6b50"},
     "rate": {"points": 100, "value": 100, "currency": "EUR"},
-    "earning": [{"id": "base", "kind": "spend", "currency": "EUR", "per": 100, "points": 1}],
-    "tiers": [{"id": "gold", "name": "Gold", "from": 2500}],
+    "earning": [
+        {"id": "base", "kind": "spend", "currency": "EUR", "per": 100, "points": 1},
+        {
+            "id": "review",
+            "kind": "trigger",
+            "name": "your review",
+            "trigger": "review",
+            "points": 25,
+        },
+    ],
+    "tiers": [
+        {"id": "silver", "name": "Silver", "from": 100, "multiplier": "1.5"},
+        {"id": "gold", "name": "Gold", "from": 2500, "benefits": ["Free delivery"]},
+    ],
+    "redemption": {"approval": "none"},
 }
 CREDITS = {
     "id": "bistro",
@@ -73,7 +87,12 @@ def _database(session: Session, at: datetime) -> tuple[dict[str, str], dict[str,
         corner = programs.apply(session, document=CORNER, actor="test", at=at).program
         bistro = programs.apply(session, document=CREDITS, actor="test", at=at).program
         people = {}
-        for name, number in [("Rita", "6300000000000017"), ("Tom", None), ("Nova", None)]:
+        for name, number in [
+            ("Rita", "6300000000000017"),
+            ("Tom", None),
+            ("Nova", None),
+            ("Olga", None),
+        ]:
             identifiers = [NewIdentifier(type="card_number", value=number)] if number else []
             people[name] = members.create_customer(
                 session, identifiers=identifiers, first_name=name, at=at - 400 * DAY
@@ -196,7 +215,55 @@ def _database(session: Session, at: datetime) -> tuple[dict[str, str], dict[str,
             facts=facts(EventName.RETURN_BILL, at - 3 * DAY, "3001", store="Corner Porto"),
             at=at - 3 * DAY,
         )
+    _orders(session, accounts["Olga"], at, facts)
     return tokens, accounts
+
+
+def _orders(session: Session, account_id: str, at: datetime, facts) -> None:
+    """Orders as a till sends them: one part of which came back, and one on hold."""
+    with orm.writing(session):
+        ledger.earn(
+            session,
+            account_id=account_id,
+            points=900,
+            expires_at=at + 300 * DAY,
+            facts=facts(EventName.TRANSACTION_ADD, at - 60 * DAY, "O-1", store="Corner Porto"),
+            at=at - 60 * DAY,
+        )
+    lines = [
+        checkout.Line(sku="House roast, 250 g", category="coffee", quantity=2, value=1780),
+        checkout.Line(sku="Almond cake", category="bakery", quantity=1, value=2430),
+    ]
+
+    def place(number: str, when: datetime, **more) -> str:
+        with orm.writing(session):
+            placed = checkout.place(
+                session,
+                wish=checkout.OrderWish(
+                    number=number,
+                    value=4210,
+                    currency="EUR",
+                    store="Corner Lisboa",
+                    holder=checkout.Holder(reference=Reference(account=account_id)),
+                    lines=lines,
+                    redeem=[checkout.Redeem(points=200)],
+                    **more,
+                ),
+                actor="key:till",
+                at=when,
+            )
+        return placed.order.id
+
+    bought = place("O-2", at - 2 * DAY)
+    with orm.writing(session):
+        checkout.refund(
+            session,
+            order_id=bought,
+            wish=checkout.RefundWish(value=1000),
+            actor="key:till",
+            at=at - DAY,
+        )
+    place("O-3", at, capture=False, hold_minutes=15)
 
 
 @pytest.fixture(scope="session")

@@ -68,6 +68,52 @@ def test_axe_finds_nothing_in_debt_and_in_emptiness(visit, scheme, name):
 
 
 @each_look
+@each_size
+def test_axe_finds_nothing_on_what_orders_did(visit, scheme, viewport):
+    visitor = visit("Olga", viewport=viewport, scheme=scheme)
+    shapes = f"{viewport['width']}-{scheme}"
+    page = visitor.go("/home")
+    tier = page.locator("#tier")
+    assert "You are Silver" in tier.inner_text()
+    assert "Free delivery" in tier.inner_text()
+    assert "Waiting for your review" in page.locator("#promised").inner_text()
+    assert "On hold until" in page.locator("#last").inner_text()
+    assert_accessible(page)
+    assert_no_sideways_scrolling(page)
+    visitor.shot(f"orders-home-{shapes}")
+    page = visitor.go("/history")
+    stories = [line.get_attribute("hx-get") for line in page.locator("details.line").all()]
+    assert_accessible(page)
+    # On hold, taken back, given back, promised, earned, spent: one of each.
+    for number, story in enumerate(stories[:6]):
+        page = visitor.go(story)
+        assert_accessible(page)
+        assert_no_sideways_scrolling(page)
+        visitor.shot(f"orders-story-{number}-{shapes}")
+    assert visitor.complaints == []
+
+
+@each_script
+def test_an_order_is_followed_from_what_it_earned_to_what_paid_for_it(visit, script):
+    visitor = visit("Olga", script=script)
+    page = visitor.go("/history?type=earn")
+    line = page.locator("details.line", has_text="Earned 60 points")
+    line.locator("summary").click()
+    if script:
+        line.locator(".story").wait_for()
+    else:
+        line.get_by_role("link", name="See where it came from").click()
+        page.wait_for_url("**/history/ptx_*")
+    assert "1 point per €1 on €40.10 = 40" in page.locator(".story-why").first.inner_text()
+    page.get_by_role("link", name="Paid with points").first.click()
+    page.wait_for_url("**/history/ptx_*")
+    assert "Spent 200 points" in page.locator("h1").inner_text()
+    page.get_by_role("link", name="Given back after a return").click()
+    expect(page.locator("h1")).to_contain_text("back")
+    assert visitor.complaints == []
+
+
+@each_look
 def test_axe_finds_nothing_on_an_error_page(visit, scheme):
     visitor = visit("Rita", scheme=scheme)
     page = visitor.go("/history/ptx_nothing-1")

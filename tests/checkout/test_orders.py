@@ -13,6 +13,7 @@ from portal.ledger.errors import (
     AccountFrozen,
     AccountMerged,
     InsufficientPoints,
+    InvalidPoints,
     RedemptionNotHeld,
 )
 from portal.members.errors import CustomerNotFound, NotEnrolled
@@ -469,3 +470,16 @@ def test_a_code_approves_its_own_quote_only(shop, ana, account):
             quote=quote.id,
             approval=checkout.Approval(member_code="123456"),
         )
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_a_reward_is_more_than_nothing(shop, account, value):
+    with pytest.raises(InvalidPoints):
+        shop.place(
+            holder=shop.by_account(account), splits=[Split(value=100, reward=Reward(value=value))]
+        )
+
+
+def test_no_part_of_a_payment_is_below_zero(shop, account):
+    with pytest.raises(refusals.InvalidSplits):
+        shop.place(holder=shop.by_account(account), splits=[Split(value=6000), Split(value=-1000)])

@@ -306,3 +306,60 @@ def test_old_quotes_are_purged(shop, session, account):
         assert quotes.purge(session, at=quote.expires_at) == 0
         assert quotes.purge(session, at=quote.expires_at + quotes.KEPT) == 1
     assert codes.LIFETIME < quotes.LIFETIME
+
+
+def test_a_quote_and_its_code_are_for_no_other_account(shop, ana, account):
+    shop.credits(redemption={"approval": "one_time_code"})
+    shop.corner({"approval": "one_time_code"})
+    holder = shop.by_customer(ana, "corner")
+    wallet = shop.join("credits", ana, points=700)
+    quote = shop.quote(holder, issue_code=True)
+    approval = shop.approval(quote.id, shop.code())
+    with pytest.raises(refusals.QuoteDiffers):
+        shop.place(
+            holder=holder,
+            redeem=[Redeem(points=10, account=wallet)],
+            quote=quote.id,
+            approval=approval,
+        )
+    with pytest.raises(refusals.QuoteNotFound):
+        shop.redeem(wallet, points=10, quote=quote.id, approval=approval)
+
+
+def test_a_customer_as_a_whole_pays_what_was_quoted_whatever_came_since(shop, ana, account):
+    shop.credits()
+    wallet = shop.join("credits", ana, points=400, days=300)
+    holder = shop.by_customer(ana)
+    quote = shop.quote(holder, 1400)
+    # What comes after the quote expires sooner, and is not part of it.
+    shop.give(wallet, 1000, days=1)
+    shop.corner({"min_points": 5000})
+    order = shop.order(value=1400, holder=holder, redeem=[Redeem(value=1400)], quote=quote.id)
+    assert {r.account_id: r.value for r in order.redemptions} == {account: 1000, wallet: 400}
+
+
+def test_a_customer_as_a_whole_confirms_with_one_code(shop, ana, account):
+    shop.corner({"approval": "one_time_code"})
+    shop.credits()
+    shop.join("credits", ana, points=400, days=10)
+    holder = shop.by_customer(ana)
+    quote = shop.quote(holder, 1200, issue_code=True)
+    assert (quote.approval, quote.code_sent) == ("one_time_code", True)
+    approval = shop.approval(quote.id, shop.code())
+    order = shop.order(
+        value=1200,
+        holder=holder,
+        redeem=[Redeem(value=1200)],
+        quote=quote.id,
+        approval=approval,
+    )
+    assert (order.amount_due, len(order.redemptions)) == (0, 2)
+
+
+@pytest.mark.parametrize("value", [0, -1])
+def test_a_customer_as_a_whole_pays_more_than_nothing(shop, ana, account, value):
+    shop.credits()
+    shop.join("credits", ana, points=400)
+    with pytest.raises(Exception) as caught:
+        shop.place(holder=shop.by_customer(ana), redeem=[Redeem(value=value)])
+    assert caught.value.legacy_code == 801

@@ -495,8 +495,18 @@ def test_whatever_the_batches_and_repeats_each_purchase_earns_once(databases, at
         databases.drop(url)
 
 
-def test_many_tills_telling_the_same_at_once_record_it_once(engine, session, apply, receipt, at):
+@pytest.mark.parametrize("rich", [False, True])
+def test_many_tills_telling_the_same_at_once_record_it_once(
+    engine, session, apply, receipt, at, rich
+):
     program = apply(earning=[*CORNER["earning"], WELCOME])
+    if rich:
+        # Accounts and counters are locked before the orders are written.
+        limited = {"id": "few", "kind": "promotion", "multiplier": "1", "total": 9, "per_member": 3}
+        program = apply(
+            earning=[*CORNER["earning"], WELCOME, limited],
+            tiers=[{"id": "t", "name": "T", "from": 2, "multiplier": "1"}],
+        )
     batch = [
         receipt(f"{number}", value=100, customer_external_id=f"C{number % 5}", till=f"{number}")
         for number in range(20)

@@ -204,3 +204,37 @@ def test_an_unknown_account_is_not_found(shop, session):
         shop.apply(tiers=tiers)
         with pytest.raises(AccountNotFound):
             orders.tiers.of(session, account_id="loy_x", program=shop.program, at=shop.at)
+
+
+def test_what_time_alone_brought_is_recorded_when_accounts_are_settled(shop, session):
+    shop.apply(tiers=shop.TIERS, tier_basis="rolling_year", expiry={"kind": "never"})
+    for number in range(5):
+        shop.buy(number, 20_000, f"C{number}")
+    shop.buy(9, 100, "C9")
+    shop.later(days=400)
+    found, after, rounds = [], "", 0
+    while after is not None:
+        with orm.writing(session):
+            changes_now, after = orders.tiers.catch_up(
+                session, program=shop.program, at=shop.at, after=after, limit=2
+            )
+        found += changes_now
+        rounds += 1
+    assert rounds == 3
+    assert [(change.previous, change.tier) for change in found] == [("silver", None)] * 5
+    with orm.writing(session):
+        assert orders.tiers.catch_up(session, program=shop.program, at=shop.at) == ([], None)
+    program = shop.apply()
+    with orm.writing(session):
+        assert orders.tiers.catch_up(session, program=program, at=shop.at) == ([], None)
+    assert shop.whole()
+
+
+def test_points_that_mature_lift_when_accounts_are_settled(shop, session):
+    shop.apply(tiers=shop.TIERS, earning=[shop.BASE | {"wait_days": 14}])
+    shop.buy(1, 15_000)
+    shop.later(days=15)
+    with orm.writing(session):
+        ledger.settle(session, at=shop.at)
+        (change,), _ = orders.tiers.catch_up(session, program=shop.program, at=shop.at)
+    assert change.tier.id == "silver"

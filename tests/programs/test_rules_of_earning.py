@@ -30,6 +30,11 @@ HAPPY = {
     "multiplier": "2",
     "hours": {"from": "17:00", "to": "19:00"},
 }
+DOUBLE_AND_FIVE = (
+    BASE,
+    {"id": "double", "kind": "promotion", "multiplier": "2", "total": 1},
+    {"id": "five", "kind": "promotion", "bonus": 5},
+)
 
 
 @dataclass(frozen=True)
@@ -251,6 +256,15 @@ def test_a_discount_comes_off_the_other_lines_in_proportion():
     assert points(earned(rules, basket(*lines))) == {"base": 9, "coffee": 270}
 
 
+@pytest.mark.parametrize(
+    ("multiplier", "shown"),
+    [("2", "×2"), ("10", "×10"), ("1.50", "×1.5"), ("1.000001", "×1.000001")],
+)
+def test_a_multiplier_is_shown_as_it_is(multiplier, shown):
+    rules = program(BASE, {"id": "p", "kind": "promotion", "multiplier": multiplier})
+    assert shown + " = " in earned(rules, Receipt(1000)).explanation
+
+
 # -- promotions
 
 
@@ -356,6 +370,8 @@ def test_a_multiplier_of_nothing_is_not_used_up():
     assert earned(rules, Receipt(100, currency="USD")).uses == ()
     assert earned(rules, Receipt(100)).uses == ("double",)
     assert earned(rules, Receipt(1)).uses == ()
+    beside = program(*DOUBLE_AND_FIVE)
+    assert (earned(beside, Receipt(1)).points, earned(beside, Receipt(1)).uses) == (5, ())
 
 
 # -- what was paid with points

@@ -200,6 +200,7 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
     },
     "capture_order": {"refund_order": "$response.body#/id"},
     "refund_order": {"read_order": "$response.body#/order"},
+    "capture_redemption": {"reverse_redemption": "$response.body#/id"},
     "create_redemption": {
         "read_redemption": "$response.body#/id",
         "capture_redemption": "$response.body#/id",
@@ -209,16 +210,51 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
 }
 """Where an answer leads: from an operation to others, with the id that both know."""
 
-_BODY_LINKS: Mapping[str, Mapping[str, Mapping[str, str]]] = {
+_ORDER_OF: Mapping[str, Any] = {"value": 2000, "currency": "EUR"}
+_BODY_LINKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "create_account": {
-        "create_quote": {"account": "$response.body#/id"},
-        "create_order": {"account": "$response.body#/id"},
-        "create_redemption": {"account": "$response.body#/id"},
-        "create_event": {"account": "$response.body#/id"},
+        "adjust_account": {"points": 1000, "reason": "goodwill_credit"},
+        "create_quote": {"account": "$response.body#/id", "order": _ORDER_OF},
+        "create_order": {
+            "id": "$response.body#/id",
+            "account": "$response.body#/id",
+            **_ORDER_OF,
+        },
+        "create_event": {
+            "account": "$response.body#/id",
+            "name": "birthday",
+            "id": "$response.body#/id",
+        },
     },
-    "create_quote": {"create_order": {"quote": "$response.body#/id"}},
+    "adjust_account": {
+        "create_quote": {"account": "$response.body#/account", "order": _ORDER_OF},
+        "create_redemption": {
+            "account": "$response.body#/account",
+            "points": 100,
+            "capture": False,
+        },
+        "create_order": {
+            "id": "$response.body#/id",
+            "account": "$response.body#/account",
+            "redeem": {"points": 100},
+            **_ORDER_OF,
+        },
+    },
+    "create_quote": {
+        "create_order": {
+            "id": "$response.body#/id",
+            "account": "$response.body#/sources/0/account",
+            "quote": "$response.body#/id",
+            "redeem": {"points": 100},
+            "capture": False,
+            **_ORDER_OF,
+        },
+    },
+    "create_order": {"refund_order": {"value": 500}},
+    "capture_order": {"refund_order": {"value": 500}},
+    "capture_redemption": {"reverse_redemption": {"points": 10}},
 }
-"""The same, where the id goes into the body."""
+"""The bodies that such calls carry."""
 
 
 def _write_links(described: Mapping[str, Any]) -> None:
@@ -231,7 +267,8 @@ def _write_links(described: Mapping[str, Any]) -> None:
             for target, expression in _LINKS.get(operation.name, {}).items()
         }
         for target, body in _BODY_LINKS.get(operation.name, {}).items():
-            links[target] = {"operationId": target, "requestBody": dict(body)}
+            link = links.setdefault(target, {"operationId": target})
+            link["requestBody"] = dict(body)
         if links:
             success = by_name[operation.name]["responses"][str(int(operation.status))]
             success["links"] = links

@@ -211,9 +211,7 @@ _QUOTE = {
     "multiple_of": 1,
     "max_value": 1000,
     "would_earn": 20,
-    "earning": [
-        _EARNED | {"account": None, "points": 20, "explanation": "1 point per €1 on €20 = 20"}
-    ],
+    "earning": [_EARNED | {"points": 20, "explanation": "1 point per €1 on €20 = 20"}],
     "approval": "none",
     "refusals": [],
     "sources": [
@@ -254,7 +252,7 @@ _ORDER = {
     "warnings": [],
 }
 _REFUND = {
-    "id": "ref_06gz4ve49w6yz50a24cf",
+    "id": "rfd_06gz4ve49w6yz50a24cf",
     "order": VARIABLES["ORDER"],
     "value": 500,
     "currency": "EUR",

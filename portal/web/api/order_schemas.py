@@ -7,16 +7,14 @@ from marshmallow import ValidationError, fields, validate, validates_schema
 from portal.programs.fields import Metadata, WholeNumber, Words, YesNo
 from portal.web.api.fields import Day, Moment, OneOrMore
 from portal.web.api.schemas import (
-    CODE_RULE,
     HOLD_RULE,
     NAMINGS,
     ApprovalGiven,
-    Identifier,
     Naming,
     Strict,
-    check_code,
     check_hold,
     currency_field,
+    identifier_field,
     program_field,
     reference_field,
 )
@@ -129,7 +127,7 @@ class NewOrder(Strict):
     account = reference_field("loy")
     customer = reference_field("cus")
     household = reference_field("hh")
-    identifier = fields.Nested(Identifier)
+    identifier = identifier_field()
     program = program_field()
     quote = reference_field("quo")
     redeem = OneOrMore(
@@ -159,7 +157,7 @@ class NewOrder(Strict):
                 for other in NAMINGS[number + 1 :]
             ]
         },
-        "allOf": [HOLD_RULE, CODE_RULE],
+        "allOf": [HOLD_RULE],
     }
 
     @validates_schema(skip_on_field_errors=True)
@@ -168,7 +166,6 @@ class NewOrder(Strict):
         if len(named) > 1:
             raise ValidationError("Name the account in one way only.", named[1])
         check_hold(loaded)
-        check_code(loaded)
 
 
 class NewRefund(Strict):

@@ -83,6 +83,13 @@ class Identifier(Strict):
     source_account = Words(longest=64, metadata={"description": "Which account of that source."})
 
 
+def identifier_field() -> fields.Nested:
+    """What the member is known by."""
+    return fields.Nested(
+        Identifier, metadata={"description": "A card, a phone, an e-mail, your own id, …"}
+    )
+
+
 NAMINGS = ("account", "customer", "household", "identifier")
 
 
@@ -92,7 +99,7 @@ class Naming(Strict):
     account = reference_field("loy")
     customer = reference_field("cus")
     household = reference_field("hh")
-    identifier = fields.Nested(Identifier)
+    identifier = identifier_field()
     program = program_field()
 
     rules = {"oneOf": [{"required": [name]} for name in NAMINGS]}
@@ -314,13 +321,6 @@ HOLD_RULE: Final = {
     "if": {"required": ["hold_minutes"]},
     "then": {"required": ["capture"], "properties": {"capture": {"const": False}}},
 }
-CODE_RULE: Final = {
-    "if": {
-        "required": ["approval"],
-        "properties": {"approval": {"required": ["one_time_code"]}},
-    },
-    "then": {"required": ["quote"]},
-}
 
 
 def check_hold(loaded: dict[str, Any]) -> None:
@@ -331,16 +331,6 @@ def check_hold(loaded: dict[str, Any]) -> None:
     """
     if loaded["capture"] and "hold_minutes" in loaded:
         raise ValidationError("Only a hold, with capture false, has a length.", "hold_minutes")
-
-
-def check_code(loaded: dict[str, Any]) -> None:
-    """Refuse a one-time code without the quote that it was sent with.
-
-    Raises:
-        ValidationError: naming ``quote``.
-    """
-    if "one_time_code" in loaded.get("approval", {}) and "quote" not in loaded:
-        raise ValidationError("Name the quote that the code was sent with.", "quote")
 
 
 class NewRedemption(Naming):
@@ -363,7 +353,6 @@ class NewRedemption(Naming):
             Naming.rules,
             {"oneOf": [{"required": ["points"]}, {"required": ["value"]}]},
             HOLD_RULE,
-            CODE_RULE,
         ]
     }
 
@@ -372,7 +361,6 @@ class NewRedemption(Naming):
         if ("points" in loaded) == ("value" in loaded):
             raise ValidationError("Give either points or value.", "points")
         check_hold(loaded)
-        check_code(loaded)
 
 
 class NewReversal(Strict):

@@ -1,4 +1,4 @@
-"""What all answers are made of."""
+"""What the endpoint answers, as documented; :mod:`portal.web.api.answers` makes them."""
 
 from typing import Any
 

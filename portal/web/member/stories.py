@@ -160,13 +160,18 @@ def _facts(program: Program, story: Story, receipt: Receipt | None, at: datetime
     facts.append(Fact(_("Done by"), wording.who(event.actor)))
     if event.note:
         facts.append(Fact(_("Note"), event.note))
-    elif event.reason:
+    elif event.reason and not (receipt and entry.type == EntryType.EARN):
+        # What an order earned is told at length; its rule's name says nothing more.
         facts.append(Fact(_("Reason"), event.reason.replace("_", " ").replace(".", ", ")))
     if entry.category == Category.REGULAR:
         facts.append(Fact(_("Balance after"), points(entry.balance_after, program)))
     else:
         facts.append(Fact(_("Waiting after"), points(entry.balance_after, program)))
-    if entry.reverses:
+    told = {
+        ledger.entry_id(one.account_id, one.sequence)
+        for one in (receipt.siblings if receipt else ())
+    }
+    if entry.reverses and entry.reverses not in told:
         facts.append(Fact(_("Takes back"), _("An earlier movement"), wording.href(entry.reverses)))
     facts.extend(
         Fact(
@@ -175,6 +180,7 @@ def _facts(program: Program, story: Story, receipt: Receipt | None, at: datetime
             wording.href(later),
         )
         for later in story.line.reversed_by
+        if later not in told
     )
     return facts
 
@@ -232,8 +238,7 @@ def _of_credit(earned: tuple[Why, ...], category: Category, amount: int) -> tupl
 
 
 def _waiting(program: Program, why: Why) -> str | None:
-    if why.trigger is not None:
-        return wording.waits_for(program, why.trigger)
+    # What it waits for otherwise is part of its sentence.
     if why.available_from is not None:
         return _("From %(day)s", day=day(program.local_date(why.available_from)))
     return None

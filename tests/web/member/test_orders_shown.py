@@ -119,7 +119,7 @@ def test_promised_and_waiting_parts_say_what_they_wait_for(shop):
     assert "coffee beans" in words(promised.select_one(".story-why"))
     assert "From " in promised.select_one(".story-why .row-note").text
     waiting = first_story(shop, "Promised 25 points")
-    assert "Waiting for your review" in words(waiting.select_one(".story-why"))
+    assert "25 points, waiting for your review" in words(waiting.select_one(".story-why"))
     bought = [words(line) for line in waiting.select(".story-bought li")]
     assert bought == ["BEANS-1 coffee, × 2 €20.00", "CUP €10.00"]
     home = words(shop.get("/home").select_one("#promised"))

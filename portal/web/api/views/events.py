@@ -5,7 +5,7 @@ from types import MappingProxyType
 from typing import Final
 
 from portal import members, orders, programs
-from portal.web.api import order_answers, order_schemas
+from portal.web.api import order_answers, order_schemas, order_shapes
 from portal.web.api.endpoint import Answer, Call, route
 from portal.web.api.views import naming
 from portal.web.api.views.accounts import region
@@ -25,7 +25,7 @@ _WARNINGS: Final = MappingProxyType(
     scopes=["earn"],
     tag="Events",
     takes=order_schemas.NewEvent(),
-    answer=order_answers.HappenedShape,
+    answer=order_shapes.HappenedShape,
     status=HTTPStatus.CREATED,
 )
 def create_event(call: Call) -> Answer:

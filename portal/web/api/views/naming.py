@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from portal import checkout, members, orm
+from portal import checkout, codes, members, orm
 from portal.checkout.approving import Approval, CodeLook
 from portal.checkout.values import Holder
 from portal.ledger.errors import AccountNotFound
@@ -76,6 +76,9 @@ def look(call: Call) -> CodeLook | None:
     code = call.fields.get("approval", {}).get("one_time_code")
     if code is None:
         return None
+    if "quote" not in call.fields:
+        # Codes are sent with quotes; without one it approves nothing, and counts as no try.
+        return CodeLook(quote_id="", look=codes.Look(code_id=None))
     with orm.recording(call.session):
         return checkout.look(
             call.session, quote_id=call.fields["quote"], code=code, at=call.at, pepper=pepper()

@@ -7,7 +7,7 @@ from typing import Any
 from portal import checkout, outbox
 from portal.access.keys import Scope
 from portal.checkout import OrderState
-from portal.web.api import answers, order_answers, order_schemas
+from portal.web.api import answers, order_answers, order_schemas, order_shapes
 from portal.web.api.auth import require_scope, store_of
 from portal.web.api.endpoint import Answer, Call, route
 from portal.web.api.views import naming
@@ -24,7 +24,7 @@ _IDS = {"id": ORDER_ID}
     scopes=["redeem", "earn"],
     tag="Orders",
     takes=order_schemas.NewQuote(),
-    answer=order_answers.QuoteShape,
+    answer=order_shapes.QuoteShape,
     keyless=True,
 )
 def create_quote(call: Call) -> Answer:
@@ -67,7 +67,7 @@ def create_quote(call: Call) -> Answer:
     scopes=["earn", "redeem"],
     tag="Orders",
     takes=order_schemas.NewOrder(),
-    answer=order_answers.PlacedOrder,
+    answer=order_shapes.PlacedOrder,
     status=HTTPStatus.CREATED,
     ahead=naming.look,
 )
@@ -146,7 +146,7 @@ def _answer(call: Call, order: OrderState, *, status: int = HTTPStatus.OK) -> An
     "/orders/<id>",
     scopes=["read", "earn", "redeem"],
     tag="Orders",
-    answer=order_answers.PlacedOrder,
+    answer=order_shapes.PlacedOrder,
     ids=_IDS,
 )
 def read_order(call: Call, id: str) -> Answer:
@@ -159,7 +159,7 @@ def read_order(call: Call, id: str) -> Answer:
     "/orders/<id>/capture",
     scopes=["redeem", "earn"],
     tag="Orders",
-    answer=order_answers.PlacedOrder,
+    answer=order_shapes.PlacedOrder,
     ids=_IDS,
 )
 def capture_order(call: Call, id: str) -> Answer:
@@ -180,7 +180,7 @@ def capture_order(call: Call, id: str) -> Answer:
     "/orders/<id>/void",
     scopes=["redeem", "earn"],
     tag="Orders",
-    answer=order_answers.PlacedOrder,
+    answer=order_shapes.PlacedOrder,
     ids=_IDS,
 )
 def void_order(call: Call, id: str) -> Answer:
@@ -202,7 +202,7 @@ def void_order(call: Call, id: str) -> Answer:
     scopes=["reverse"],
     tag="Orders",
     takes=order_schemas.NewRefund(),
-    answer=order_answers.RefundShape,
+    answer=order_shapes.RefundShape,
     status=HTTPStatus.CREATED,
     ids=_IDS,
 )
