@@ -18,7 +18,7 @@ def test_the_document_has_every_operation_with_its_scope_and_its_key(app):
         told = described[operation.name]
         assert all(f"`{scope}`" in told["description"] for scope in operation.scopes)
         headers = [one["name"] for one in told["parameters"] if one["in"] == "header"]
-        assert headers == (["Idempotency-Key"] if operation.writes else [])
+        assert headers == (["Idempotency-Key"] if operation.keyed else [])
         assert told["summary"].endswith(".")
 
 
@@ -40,7 +40,7 @@ def test_the_page_shows_every_operation_and_refusal_without_a_script(app):
     for link in page.select("a[href^='#']"):
         assert link["href"][1:] in ids
     assert "curl -X POST" in page.text
-    assert "httpx.post" in page.text
+    assert "requests.post" in page.text
     for code in ("insufficient_points", "idempotency_key_reused", "scope_missing"):
         assert code in ids
 
