@@ -189,10 +189,14 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _begin_postgresql(connection: Connection) -> None:
-    # Writes are what the driver begins by itself: READ COMMITTED, behind row
-    # locks. The many statements of one read see one moment, and cannot write.
-    if not connection.get_execution_options().get("portal_write"):
-        connection.exec_driver_sql("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+    # Writes are READ COMMITTED, behind row locks. The many statements of one
+    # read see one moment, and cannot write. The driver says so in its BEGIN.
+    write = bool(connection.get_execution_options().get("portal_write"))
+    if connection.info.get("writes") is not write:
+        driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
+        driver.read_only = not write
+        driver.isolation_level = None if write else psycopg.IsolationLevel.REPEATABLE_READ
+        connection.info["writes"] = write
 
 
 WRITE_OPTIONS: dict[str, Any] = {"portal_write": True}
