@@ -11,7 +11,7 @@ import secrets
 import select
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
@@ -157,9 +157,6 @@ def prepare_engine(engine: Engine) -> Engine:
         event.listen(engine, "begin", _begin_sqlite)
     else:
         event.listen(engine, "begin", _begin_postgresql)
-        event.listen(engine, "before_cursor_execute", _await_pipeline)
-        event.listen(engine, "rollback", _abandon_pipeline)
-        event.listen(engine, "checkin", _leave_pipeline)
         event.listen(engine, "checkout", _refuse_dropped)
     return engine
 
@@ -260,60 +257,19 @@ def is_contention(error: BaseException) -> bool:
 def pipelined(session: Session) -> Iterator[Connection]:
     """Statements whose results nobody reads, sent without waiting for each answer.
 
-    On PostgreSQL they travel with whatever needs an answer next, at best the
-    commit: one round trip in all. A failure is then reported there, as
-    SQLAlchemy's own error. SQLite has no round trips, and simply runs them.
+    PostgreSQL takes them in one round trip and reports the first failure at
+    the end; SQLite has no round trips, and simply runs them.
     """
     connection = session.connection()
     if connection.dialect.name != "postgresql":
         yield connection
         return
-    pipelines = connection.info
-    if "pipeline" not in pipelines:
-        driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
-        pipelines["pipeline"] = driver.pipeline()
-        pipelines["pipeline"].__enter__()
-    pipelines["sending"] = True
+    driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     try:
-        with _as_sqlalchemy_says(connection):
+        with driver.pipeline():
             yield connection
-    finally:
-        pipelines["sending"] = False
-
-
-def answered(session: Session) -> None:
-    """Wait for what was sent, so that its failure is told here and not by what comes next."""
-    _await_pipeline(session.connection())
-
-
-def _await_pipeline(connection: Connection, *_: Any) -> None:
-    """Whoever reads an answer waits for what was sent before."""
-    if "pipeline" in connection.info and not connection.info["sending"]:
-        with _as_sqlalchemy_says(connection):
-            connection.info.pop("pipeline").__exit__(None, None, None)
-
-
-def _abandon_pipeline(connection: Connection) -> None:
-    """What is rolled back has failed already, or was given up: its answers say nothing new."""
-    pipeline = connection.info.pop("pipeline", None)
-    if pipeline is not None:
-        with suppress(psycopg.Error):
-            pipeline.__exit__(None, None, None)
-
-
-def _leave_pipeline(_dbapi_connection: Any, record: ConnectionPoolEntry) -> None:
-    """A committed connection goes back to the pool as it came from there."""
-    pipeline = record.info.pop("pipeline", None)
-    if pipeline is not None:
-        pipeline.__exit__(None, None, None)
-
-
-@contextmanager
-def _as_sqlalchemy_says(connection: Connection) -> Iterator[None]:
-    # The answers come when the pipeline ends, past SQLAlchemy: named as it names them.
-    try:
-        yield
     except psycopg.Error as error:
+        # The answers come when the pipeline ends, past SQLAlchemy: named as it names them.
         raise DBAPIError.instance(
             None, None, error, psycopg.Error, dialect=connection.dialect
         ) from error

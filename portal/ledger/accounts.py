@@ -21,7 +21,7 @@ from portal.ledger.models import NEVER, Account, AccountStatus
 from portal.ledger.posting import Posting, refuse_holds
 from portal.ledger.reading import ACCOUNT, view
 from portal.ledger.values import AccountView
-from portal.orm import answered, new_id
+from portal.orm import new_id
 
 _INSERT = insert(Account.__table__)  # type: ignore[arg-type]
 _OPEN = (AccountStatus.ACTIVE.value, AccountStatus.FROZEN.value)
@@ -160,7 +160,6 @@ def _one_at_most(
     try:
         with session.begin_nested():
             yield
-            answered(session)
     except IntegrityError:
         _refuse_second(session, program_id, customer_id, household_id, external_id)
         raise

@@ -40,7 +40,8 @@ def test_the_page_shows_every_operation_and_refusal_without_a_script(app):
     for link in page.select("a[href^='#']"):
         assert link["href"][1:] in ids
     assert "curl -X POST" in page.text
-    assert "requests.post" in page.text
+    assert "import requests" in page.text
+    assert "till.post" in page.text
     for code in ("insufficient_points", "idempotency_key_reused", "scope_missing"):
         assert code in ids
 
