@@ -624,9 +624,6 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_redemption")),
     )
     op.create_index(
-        "uq_redemption__entry", "redemption", ["account_id", "entry_sequence"], unique=True
-    )
-    op.create_index(
         "ix_redemption__account_id", "redemption", ["account_id", "created_at"], unique=False
     )
     op.create_index(
@@ -684,7 +681,6 @@ def downgrade() -> None:
         sqlite_where=sa.text("status = 'held'"),
         postgresql_where=sa.text("status = 'held'"),
     )
-    op.drop_index("uq_redemption__entry", table_name="redemption")
     op.drop_index("ix_redemption__account_id", table_name="redemption")
 
     op.drop_table("redemption")
