@@ -2,7 +2,17 @@
 
 from flask import Flask
 
-from portal.web.member import account, appearance, code, history, home, join, sign_in, welcome
+from portal.web.member import (
+    account,
+    appearance,
+    code,
+    history,
+    home,
+    join,
+    prove,
+    sign_in,
+    welcome,
+)
 from portal.web.member.blueprint import blueprint
 
 __all__ = [
@@ -12,6 +22,7 @@ __all__ = [
     "history",
     "home",
     "join",
+    "prove",
     "register",
     "sign_in",
     "welcome",
