@@ -1,7 +1,8 @@
 """Who holds points: customers, what they are known by, how they joined."""
 
-from portal.members import bulk, cards, display, identifiers
+from portal.members import bulk, cards, display, households, identifiers
 from portal.members.customers import (
+    FRAUD_STATUSES,
     UNCHANGED,
     CustomerView,
     IdentifierView,
@@ -13,15 +14,38 @@ from portal.members.customers import (
     find_customer,
     find_customer_id,
     mark_verified,
+    set_findable,
+    set_fraud_status,
 )
 from portal.members.enrolment import Channel, account_for, enrol
+from portal.members.households import (
+    HOUSEHOLD_CONTACTS,
+    HOUSEHOLD_TYPES,
+    HouseholdIdentifierType,
+    HouseholdMemberView,
+    HouseholdView,
+    create_household,
+    default_household_id,
+    find_household_id,
+    household,
+    household_account,
+    households_of,
+    may_send,
+    require_sender,
+)
 from portal.members.identifiers import IdentifierType
 from portal.members.resolving import Reference, Resolved, resolve
 
 __all__ = [
+    "FRAUD_STATUSES",
+    "HOUSEHOLD_CONTACTS",
+    "HOUSEHOLD_TYPES",
     "UNCHANGED",
     "Channel",
     "CustomerView",
+    "HouseholdIdentifierType",
+    "HouseholdMemberView",
+    "HouseholdView",
     "IdentifierType",
     "IdentifierView",
     "NewIdentifier",
@@ -32,13 +56,24 @@ __all__ = [
     "bulk",
     "cards",
     "create_customer",
+    "create_household",
     "customer",
     "customers",
+    "default_household_id",
     "display",
     "enrol",
     "find_customer",
     "find_customer_id",
+    "find_household_id",
+    "household",
+    "household_account",
+    "households",
+    "households_of",
     "identifiers",
     "mark_verified",
+    "may_send",
+    "require_sender",
     "resolve",
+    "set_findable",
+    "set_fraud_status",
 ]

@@ -11,6 +11,7 @@ from sqlalchemy import insert, select, tuple_, update
 from sqlalchemy.orm import Session
 
 from portal import orm
+from portal.errors import InvalidInput
 from portal.members import cards, models
 from portal.members.errors import (
     AmbiguousIdentifier,
@@ -25,6 +26,8 @@ NAME_LENGTH_MAX = 120
 OLDEST_BIRTH_YEAR = 1900
 _LANGUAGE = re.compile(r"[A-Za-z]{2,3}([-_][A-Za-z0-9]{2,8})*", re.ASCII)
 _CONTACTS = (IdentifierType.MOBILE, IdentifierType.EMAIL)
+FRAUD_STATUSES = ("none", "suspected", "confirmed")
+"""From none to the gravest."""
 
 
 class Unchanged:
@@ -75,6 +78,7 @@ class CustomerView:
     erased_at: datetime | None
     created_at: datetime
     updated_at: datetime
+    findable: bool = True
     metadata: dict[str, Any] = field(default_factory=dict)
     identifiers: tuple[IdentifierView, ...] = ()
     found_as: str | None = None
@@ -268,6 +272,36 @@ def amend_customer(
     return _view(session, row)
 
 
+def set_findable(session: Session, *, customer_id: str, findable: bool, at: datetime) -> None:
+    """Let other members find this one, or not.
+
+    Raises:
+        CustomerNotFound, CustomerMerged: there is none by this id, or no longer.
+    """
+    row = locked(session, customer_id)
+    row.findable, row.updated_at = findable, at
+    session.flush()
+
+
+def set_fraud_status(session: Session, *, customer_id: str, status: str, at: datetime) -> None:
+    """Say whether someone is suspected of fraud, or it is confirmed, or neither.
+
+    Confirmed blocks spending and sending, as sender and as recipient.
+
+    Args:
+        status: one of :data:`FRAUD_STATUSES`.
+
+    Raises:
+        InvalidCustomer: there is no such status.
+        CustomerNotFound, CustomerMerged: there is none by this id, or no longer.
+    """
+    if status not in FRAUD_STATUSES:
+        raise InvalidCustomer(f"Must be one of: {', '.join(FRAUD_STATUSES)}.", field="fraud_status")
+    row = locked(session, customer_id)
+    row.fraud_status, row.updated_at = status, at
+    session.flush()
+
+
 def mark_verified(
     session: Session, *, customer_id: str, type: str, value: str, at: datetime
 ) -> None:
@@ -297,19 +331,22 @@ def locked(session: Session, customer_id: str) -> models.Customer:
     return row
 
 
-def checked_name(name: str | None, *, field: str) -> str | None:
+def checked_name(
+    name: str | None, *, field: str, refusal: type[InvalidInput] = InvalidCustomer
+) -> str | None:
     """A name, trimmed; None where nothing is left.
 
     Raises:
-        InvalidCustomer: longer than 120 characters, or with control characters.
+        InvalidCustomer: longer than 120 characters, or with control characters;
+            ``refusal`` where another is wanted.
     """
     text = unicodedata.normalize("NFC", name or "").strip()
     if not text:
         return None
     if len(text) > NAME_LENGTH_MAX:
-        raise InvalidCustomer(f"Must have at most {NAME_LENGTH_MAX} characters.", field=field)
+        raise refusal(f"Must have at most {NAME_LENGTH_MAX} characters.", field=field)
     if any(unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"} for character in text):
-        raise InvalidCustomer("Must not contain control characters.", field=field)
+        raise refusal("Must not contain control characters.", field=field)
     return text
 
 
@@ -446,6 +483,7 @@ def _from_rows(row: models.Customer, known: Sequence[models.Identifier]) -> Cust
         merged_into=row.merged_into,
         referred_by=row.referred_by,
         contact_changed_at=row.contact_changed_at,
+        findable=row.findable,
         erased_at=row.erased_at,
         created_at=row.created_at,
         updated_at=row.updated_at,

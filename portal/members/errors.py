@@ -1,6 +1,6 @@
 """Refusals that are about people and what they are known by."""
 
-from portal.errors import Conflict, InvalidInput, NotFound, PortalError
+from portal.errors import Conflict, Forbidden, InvalidInput, NotFound, PortalError
 
 
 class InvalidIdentifier(InvalidInput):
@@ -75,3 +75,102 @@ class TermsNotAccepted(InvalidInput):
 
     code = "terms_not_accepted"
     sentence = "Accept the terms to join."
+
+
+class HouseholdNotFound(NotFound):
+    """No household is known by that."""
+
+    code = "household_not_found"
+    legacy_code = 816
+    sentence = "There is no such household."
+
+
+class AmbiguousHousehold(Conflict):
+    """Someone is the primary member of several households, and none of them is their default."""
+
+    code = "ambiguous_household"
+    sentence = "They head several households. Name one by its id or its external id."
+
+
+class InvalidHousehold(InvalidInput):
+    """Something said about a household cannot be right."""
+
+    code = "invalid_household"
+    sentence = "Some of what was said about this household is not right."
+
+
+class HouseholdAlreadyExists(Conflict):
+    """The external id is another household's; ``household`` among the facts is which."""
+
+    code = "household_already_exists"
+    sentence = "There is a household with this external id already."
+
+
+class HouseholdClosed(Conflict):
+    """Nothing changes in a closed household."""
+
+    code = "household_closed"
+    sentence = "This household was closed."
+
+
+class HouseholdNotEmpty(Conflict):
+    """A household is closed when its accounts hold nothing; ``balance`` is what is left."""
+
+    code = "household_not_empty"
+    sentence = "The household still has points. Send or spend them first."
+
+
+class HouseholdFull(PortalError):
+    """Members and invitations together; ``limit`` says how many there can be."""
+
+    code = "household_full"
+    sentence = "This household has as many members as it can have."
+
+
+class NotInHousehold(Forbidden):
+    """Only its active members do this."""
+
+    code = "not_in_household"
+    sentence = "Only members of this household can do this."
+
+
+class NotHouseholdPrimary(Forbidden):
+    """Only the primary member does this."""
+
+    code = "not_household_primary"
+    sentence = "Only the primary member of this household can do this."
+
+
+class MayNotSend(Forbidden):
+    """The primary member has not allowed them to send or redeem what the household holds."""
+
+    code = "household_sending_not_allowed"
+    sentence = "The primary member has not allowed you to use the household's points."
+
+
+class AlreadyInHousehold(Conflict):
+    """``status`` says whether they are in it or only invited."""
+
+    code = "already_in_household"
+    sentence = "They are in this household, or invited to it, already."
+
+
+class InvitationNotFound(NotFound):
+    """Nobody has, or no longer has, an invitation to it."""
+
+    code = "invitation_not_found"
+    sentence = "There is no such invitation, or it was withdrawn."
+
+
+class MemberNotActive(Conflict):
+    """They are not in the household, or not yet."""
+
+    code = "household_member_not_active"
+    sentence = "They are not an active member of this household."
+
+
+class PrimaryCannotLeave(Conflict):
+    """A household always has a primary member."""
+
+    code = "primary_cannot_leave"
+    sentence = "Make someone else the primary member first, or close the household."

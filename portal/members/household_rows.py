@@ -1,0 +1,132 @@
+"""Rows of households and of who is in them: locked, looked at under the lock, changed."""
+
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import Session
+
+from portal.members.errors import (
+    AlreadyInHousehold,
+    HouseholdClosed,
+    HouseholdNotFound,
+    InvitationNotFound,
+    MemberNotActive,
+    NotHouseholdPrimary,
+    NotInHousehold,
+)
+from portal.members.household_queries import HouseholdView, household
+from portal.members.models import Household, HouseholdMember, HouseholdStatus, MembershipStatus
+
+ACTIVE, INVITED = MembershipStatus.ACTIVE.value, MembershipStatus.INVITED.value
+
+LOCK = (
+    select(Household.status)
+    .where(Household.id == bindparam("household_id"))
+    .with_for_update(key_share=True)
+)
+_MEMBERSHIP: Any = select(HouseholdMember.__table__).where(
+    HouseholdMember.household_id == bindparam("household_id"),
+    HouseholdMember.customer_id == bindparam("customer_id"),
+)
+
+
+def locked(session: Session, household_id: str) -> None:
+    """Lock a household: nobody else changes it, or who is in it, until the transaction ends.
+
+    Raises:
+        HouseholdNotFound, HouseholdClosed.
+    """
+    status = session.execute(LOCK, {"household_id": household_id}).scalar()
+    if status is None:
+        raise HouseholdNotFound(household=household_id)
+    if status == HouseholdStatus.CLOSED:
+        raise HouseholdClosed(household=household_id)
+
+
+def membership(session: Session, household_id: str, customer_id: str) -> Any:
+    """Where someone stands in a household, or stood; None for a stranger."""
+    asked = {"household_id": household_id, "customer_id": customer_id}
+    return session.execute(_MEMBERSHIP, asked).first()
+
+
+def require_member(session: Session, household_id: str, customer_id: str) -> Any:
+    """Refuse who is no active member.
+
+    Raises:
+        NotInHousehold.
+    """
+    member = membership(session, household_id, customer_id)
+    if member is None or member.status != ACTIVE:
+        raise NotInHousehold(household=household_id)
+    return member
+
+
+def require_primary(session: Session, household_id: str, by: str | None) -> None:
+    """Refuse who is not the primary member; None may do anything.
+
+    Raises:
+        NotInHousehold, NotHouseholdPrimary.
+    """
+    if by is not None and not require_member(session, household_id, by).is_primary:
+        raise NotHouseholdPrimary(household=household_id)
+
+
+def require_active(session: Session, household_id: str, customer_id: str) -> Any:
+    """The same as :func:`require_member`, said of someone else.
+
+    Raises:
+        MemberNotActive.
+    """
+    member = membership(session, household_id, customer_id)
+    if member is None or member.status != ACTIVE:
+        raise MemberNotActive(customer=customer_id)
+    return member
+
+
+def require_invited(session: Session, household_id: str, customer_id: str) -> None:
+    """Refuse who has no open invitation.
+
+    Raises:
+        AlreadyInHousehold, InvitationNotFound.
+    """
+    member = membership(session, household_id, customer_id)
+    if member is not None and member.status == ACTIVE:
+        raise AlreadyInHousehold(status=member.status)
+    if member is None or member.status != INVITED:
+        raise InvitationNotFound(household=household_id)
+
+
+def gone(status: MembershipStatus, at: datetime) -> dict[str, Any]:
+    """Where someone stands who is in the household no longer."""
+    return {
+        "status": status.value,
+        "is_primary": False,
+        "is_default": False,
+        "may_send": False,
+        "left_at": at,
+    }
+
+
+def change(session: Session, household_id: str, customer_id: str, **values: Any) -> HouseholdView:
+    """Change where someone stands; gives the household as it is then."""
+    session.execute(
+        update(HouseholdMember)
+        .where(
+            HouseholdMember.household_id == household_id,
+            HouseholdMember.customer_id == customer_id,
+        )
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )
+    return household(session, household_id)
+
+
+def touch(session: Session, household_id: str, **values: Any) -> None:
+    """Change the household's own row."""
+    session.execute(
+        update(Household)
+        .where(Household.id == household_id)
+        .values(values)
+        .execution_options(synchronize_session=False)
+    )

@@ -1,0 +1,236 @@
+"""Households: families and companies that keep a common purse.
+
+Whatever changes a household or who is in it locks in one order: the customer
+it is about, then the household's row, then accounts. Who may do what is
+checked under these locks. ``by`` is the customer who does it; None stands for
+a key or a person of staff who may do anything, where a verb takes that.
+"""
+
+from datetime import datetime
+
+from sqlalchemy import bindparam, insert, select, update
+from sqlalchemy.exc import IntegrityError
+from sqlalchemy.orm import Session
+
+from portal import orm
+from portal.ledger.accounts import close as close_account
+from portal.ledger.accounts import open_account
+from portal.ledger.models import AccountStatus
+from portal.ledger.posting import lock as lock_accounts
+from portal.ledger.queries import position
+from portal.ledger.values import AccountView
+from portal.members import customers
+from portal.members.customers import checked_name
+from portal.members.enrolment import Terms
+from portal.members.errors import (
+    HouseholdAlreadyExists,
+    HouseholdNotEmpty,
+    InvalidHousehold,
+)
+from portal.members.household_membership import (
+    MEMBERS_MAX,
+    accept,
+    allow,
+    decline,
+    invite,
+    leave,
+    make_primary,
+    remove,
+    set_default,
+    take_over,
+    withdraw,
+)
+from portal.members.household_queries import (
+    HOUSEHOLD_CONTACTS,
+    HOUSEHOLD_TYPES,
+    HouseholdIdentifierType,
+    HouseholdMemberView,
+    HouseholdView,
+    accounts_of,
+    default_household_id,
+    find_household_id,
+    household,
+    households_of,
+    known_account,
+    may_send,
+    primary_of,
+    require_sender,
+)
+from portal.members.household_rows import ACTIVE, INVITED, gone, locked, require_primary, touch
+from portal.members.identifiers import IdentifierType, normalise
+from portal.members.models import Household, HouseholdMember, HouseholdStatus, MembershipStatus
+
+__all__ = [
+    "HOUSEHOLD_CONTACTS",
+    "HOUSEHOLD_TYPES",
+    "MEMBERS_MAX",
+    "HouseholdIdentifierType",
+    "HouseholdMemberView",
+    "HouseholdView",
+    "accept",
+    "accounts_of",
+    "allow",
+    "close",
+    "create_household",
+    "decline",
+    "default_household_id",
+    "find_household_id",
+    "household",
+    "household_account",
+    "households_of",
+    "invite",
+    "leave",
+    "make_primary",
+    "may_send",
+    "primary_of",
+    "remove",
+    "rename",
+    "require_sender",
+    "set_default",
+    "take_over",
+    "withdraw",
+]
+
+_TAKEN = select(Household.id).where(Household.external_id == bindparam("external_id"))
+
+
+def create_household(
+    session: Session,
+    *,
+    name: str,
+    primary_id: str,
+    program: Terms,
+    at: datetime,
+    external_id: str | None = None,
+) -> HouseholdView:
+    """A new household with its primary member, and its account in ``program``.
+
+    It becomes their default one, unless they have a default already.
+
+    Raises:
+        InvalidHousehold, InvalidIdentifier: ``field`` says what is wrong.
+        HouseholdAlreadyExists: another one has the external id.
+        CustomerNotFound, CustomerMerged: nobody by that id, or no longer.
+    """
+    title = _checked(name)
+    if external_id is not None:
+        external_id = normalise(IdentifierType.EXTERNAL_ID, external_id)
+        _not_taken(session, external_id)
+    customers.locked(session, primary_id)
+    household_id = orm.new_id("hh")
+    row = {
+        "id": household_id,
+        "external_id": external_id,
+        "name": title,
+        "status": HouseholdStatus.ACTIVE.value,
+        "created_at": at,
+        "updated_at": at,
+    }
+    try:
+        with session.begin_nested():
+            session.execute(insert(Household), [row])
+    except IntegrityError:
+        # Someone else took the external id since we looked.
+        _not_taken(session, external_id)
+        raise
+    member = {
+        "household_id": household_id,
+        "customer_id": primary_id,
+        "status": ACTIVE,
+        "is_primary": True,
+        "is_default": default_household_id(session, customer_id=primary_id) is None,
+        "joined_at": at,
+    }
+    session.execute(insert(HouseholdMember), [member])
+    open_account(session, program_id=program.id, household_id=household_id, at=at)
+    return household(session, household_id)
+
+
+def rename(
+    session: Session, *, household_id: str, name: str, by: str | None, at: datetime
+) -> HouseholdView:
+    """Give the household another name.
+
+    Raises:
+        HouseholdNotFound, HouseholdClosed, NotInHousehold, NotHouseholdPrimary.
+        InvalidHousehold: it cannot be a name.
+    """
+    title = _checked(name)
+    locked(session, household_id)
+    require_primary(session, household_id, by)
+    touch(session, household_id, name=title, updated_at=at)
+    return household(session, household_id)
+
+
+def close(session: Session, *, household_id: str, by: str | None, at: datetime) -> HouseholdView:
+    """Close a household that holds nothing any more, with its accounts.
+
+    Its history stays, and so does who was in it; invitations end.
+
+    Raises:
+        HouseholdNotFound, HouseholdClosed, NotInHousehold, NotHouseholdPrimary.
+        HouseholdNotEmpty: an ``account`` has a ``balance``, or promised points.
+        HoldsOpen: in-flight holds must be settled first.
+    """
+    locked(session, household_id)
+    require_primary(session, household_id, by)
+    held = [
+        account
+        for account in accounts_of(session, household_id=household_id)
+        if account.status != AccountStatus.CLOSED
+    ]
+    if held:
+        lock_accounts(session, sorted(account.id for account in held))
+    for account in held:
+        stands = position(session, account_id=account.id, at=at)
+        if stands.balance or stands.promised:
+            raise HouseholdNotEmpty(
+                account=account.id, balance=stands.balance, promised=stands.promised
+            )
+    for account in held:
+        close_account(session, account_id=account.id, at=at)
+    of_it = update(HouseholdMember).where(HouseholdMember.household_id == household_id)
+    for statement in (
+        of_it.where(HouseholdMember.status == INVITED).values(**gone(MembershipStatus.REMOVED, at)),
+        of_it.where(HouseholdMember.is_default).values(is_default=False),
+    ):
+        session.execute(statement.execution_options(synchronize_session=False))
+    touch(session, household_id, status=HouseholdStatus.CLOSED.value, closed_at=at, updated_at=at)
+    return household(session, household_id)
+
+
+def household_account(
+    session: Session, *, household_id: str, program: Terms, at: datetime | None = None
+) -> AccountView | None:
+    """The household's account in the program.
+
+    The open one, else the newest closed one, else None.
+
+    Args:
+        at: open one where there is none (for writes).
+
+    Raises:
+        HouseholdNotFound, HouseholdClosed: there is none to open one for.
+    """
+    found = known_account(session, household_id=household_id, program=program)
+    if found is not None or at is None:
+        return found
+    locked(session, household_id)
+    # Someone else may have opened it while we waited for the lock.
+    found = known_account(session, household_id=household_id, program=program)
+    if found is not None:
+        return found
+    return open_account(session, program_id=program.id, household_id=household_id, at=at)
+
+
+def _checked(name: str) -> str:
+    title = checked_name(name, field="name", refusal=InvalidHousehold)
+    if title is None:
+        raise InvalidHousehold("Must not be empty.", field="name")
+    return title
+
+
+def _not_taken(session: Session, external_id: str | None) -> None:
+    taken = session.execute(_TAKEN, {"external_id": external_id}).scalar()
+    if taken is not None:
+        raise HouseholdAlreadyExists(field="external_id", household=taken)
