@@ -34,7 +34,15 @@ from portal.members.households import (
     require_sender,
 )
 from portal.members.identifiers import IdentifierType
-from portal.members.resolving import Reference, Resolved, resolve
+from portal.members.purses import Common, Purses, common_purses, purses_of, purses_of_account
+from portal.members.resolving import (
+    Named,
+    Reference,
+    Resolved,
+    find_holder,
+    require_one,
+    resolve,
+)
 
 __all__ = [
     "FRAUD_STATUSES",
@@ -42,19 +50,23 @@ __all__ = [
     "HOUSEHOLD_TYPES",
     "UNCHANGED",
     "Channel",
+    "Common",
     "CustomerView",
     "HouseholdIdentifierType",
     "HouseholdMemberView",
     "HouseholdView",
     "IdentifierType",
     "IdentifierView",
+    "Named",
     "NewIdentifier",
+    "Purses",
     "Reference",
     "Resolved",
     "account_for",
     "amend_customer",
     "bulk",
     "cards",
+    "common_purses",
     "create_customer",
     "create_household",
     "customer",
@@ -64,6 +76,7 @@ __all__ = [
     "enrol",
     "find_customer",
     "find_customer_id",
+    "find_holder",
     "find_household_id",
     "household",
     "household_account",
@@ -72,6 +85,9 @@ __all__ = [
     "identifiers",
     "mark_verified",
     "may_send",
+    "purses_of",
+    "purses_of_account",
+    "require_one",
     "require_sender",
     "resolve",
     "set_findable",

@@ -14,7 +14,6 @@ from portal.ledger.reading import ACCOUNTS
 from portal.ledger.reading import view as account_view
 from portal.ledger.values import AccountView
 from portal.members.customers import customer, find_customer_id
-from portal.members.enrolment import Terms
 from portal.members.errors import (
     AmbiguousHousehold,
     CustomerNotFound,
@@ -275,9 +274,9 @@ def require_sender(session: Session, *, household_id: str, customer_id: str) -> 
         raise MayNotSend(household=household_id)
 
 
-def known_account(session: Session, *, household_id: str, program: Terms) -> AccountView | None:
+def known_account(session: Session, *, household_id: str, program_id: str) -> AccountView | None:
     """The household's account in the program: the open one, else the newest closed one."""
-    asked = {"household_id": household_id, "program_id": program.id}
+    asked = {"household_id": household_id, "program_id": program_id}
     row = session.connection().execute(_ACCOUNT, asked).mappings().first()
     return None if row is None else account_view(row)
 

@@ -212,12 +212,12 @@ def household_account(
     Raises:
         HouseholdNotFound, HouseholdClosed: there is none to open one for.
     """
-    found = known_account(session, household_id=household_id, program=program)
+    found = known_account(session, household_id=household_id, program_id=program.id)
     if found is not None or at is None:
         return found
     locked(session, household_id)
     # Someone else may have opened it while we waited for the lock.
-    found = known_account(session, household_id=household_id, program=program)
+    found = known_account(session, household_id=household_id, program_id=program.id)
     if found is not None:
         return found
     return open_account(session, program_id=program.id, household_id=household_id, at=at)
