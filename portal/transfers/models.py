@@ -1,0 +1,62 @@
+"""Transfers, and the requests that wait for their code."""
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy.orm import Mapped, mapped_column
+
+from portal.orm import Base, Code, Id, Instant, Points
+
+
+class TransferRequest(Base):
+    """A transfer as it was asked for; its code is bound to all of it."""
+
+    __tablename__ = "transfer_request"
+
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    program_id: Mapped[Id] = mapped_column(ForeignKey("program.id"))
+    from_account_id: Mapped[Id] = mapped_column(ForeignKey("account.id"), index=True)
+    to_account_id: Mapped[Id] = mapped_column(ForeignKey("account.id"), index=True)
+    by_customer_id: Mapped[Id] = mapped_column(ForeignKey("customer.id"))
+    """Who does it, and is sent the code."""
+    points: Mapped[Points]
+    note: Mapped[str | None]
+    """Blanked when it is used or called off: then the book has it, or nobody needs it."""
+    context: Mapped[Code]
+    """The member's session, or the integration, that may confirm it."""
+    actor: Mapped[Code]
+    created_at: Mapped[Instant]
+    expires_at: Mapped[Instant] = mapped_column(index=True)
+    used_at: Mapped[Instant | None]
+    cancelled_at: Mapped[Instant | None]
+
+    __table_args__ = (
+        CheckConstraint("points > 0", name="points"),
+        CheckConstraint("from_account_id <> to_account_id", name="two_accounts"),
+        CheckConstraint("used_at IS NULL OR cancelled_at IS NULL", name="one_end"),
+    )
+
+
+class Transfer(Base):
+    """A transfer that was made: the face of one event with two entries."""
+
+    __tablename__ = "transfer"
+
+    id: Mapped[Id] = mapped_column(primary_key=True)
+    request_id: Mapped[Id] = mapped_column(unique=True)
+    """The database itself keeps the rule that a request is used once."""
+    event_id: Mapped[Id] = mapped_column(ForeignKey("event.id"), unique=True)
+    program_id: Mapped[Id] = mapped_column(ForeignKey("program.id"))
+    from_account_id: Mapped[Id] = mapped_column(ForeignKey("account.id"))
+    to_account_id: Mapped[Id] = mapped_column(ForeignKey("account.id"))
+    by_customer_id: Mapped[Id] = mapped_column(ForeignKey("customer.id"))
+    points: Mapped[Points]
+    from_left: Mapped[Points]
+    """The sender's balance afterwards."""
+    to_left: Mapped[Points]
+    created_at: Mapped[Instant]
+
+    __table_args__ = (
+        CheckConstraint("points > 0", name="points"),
+        CheckConstraint("from_account_id <> to_account_id", name="two_accounts"),
+        Index("ix_transfer__sent", "from_account_id", "created_at", "id"),
+        Index("ix_transfer__received", "to_account_id", "created_at", "id"),
+    )
