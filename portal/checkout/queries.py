@@ -38,11 +38,15 @@ def accounts(
     session: Session,
     *,
     customer_id: str | None = None,
+    household_id: str | None = None,
     program_id: str | None = None,
     limit: int,
     cursor: str | None = None,
 ) -> AccountPage:
-    """A page of accounts, merged ones left out; of a customer, closed ones come last.
+    """A page of accounts, merged ones left out; of a holder, closed ones come last.
+
+    Args:
+        customer_id: the holder, where only theirs are meant; or ``household_id``.
 
     Raises:
         InvalidCursor: it was not given out here.
@@ -52,14 +56,18 @@ def accounts(
         wanted = wanted.where(Account.program_id == program_id)
     # All accounts are listed by id alone, which an index has in order.
     order: list[Any] = [Account.id]
+    held = customer_id is not None or household_id is not None
+    if held:
+        order = [_CLOSED_LAST, Account.id]
     if customer_id is not None:
         wanted = wanted.where(Account.customer_id == customer_id)
-        order = [_CLOSED_LAST, Account.id]
+    if household_id is not None:
+        wanted = wanted.where(Account.household_id == household_id)
     if cursor is not None:
         rank, after = _read_cursor(cursor)
         if rank not in ("0", "1"):
             raise InvalidCursor(field="cursor")
-        place: list[Any] = [after] if customer_id is None else [int(rank), after]
+        place: list[Any] = [int(rank), after] if held else [after]
         wanted = wanted.where(tuple_(*order) > tuple_(*place))
     rows = session.connection().execute(wanted.order_by(*order).limit(limit + 1)).all()
     shown = rows[:limit]

@@ -15,6 +15,7 @@ from portal.web.api import examples
 from portal.web.api.describing import document
 from portal.web.api.endpoint import operations
 from tests.api.conftest import CORNER, apply
+from tests.api.reading import enrolled, household_of, last_code
 
 EARNING = [
     {"id": "base", "kind": "spend", "currency": "EUR", "per": 100, "points": 1},
@@ -27,7 +28,7 @@ ANSWER_SECONDS_MAX = 120
 def page(app, server):
     """The page as the reader of ``server`` sees it."""
     with app.app_context():
-        apply(CORNER | {"earning": EARNING})
+        apply(CORNER | {"earning": EARNING, "transfers": {"enabled": True}})
     return BeautifulSoup(requests.get(f"{server}/api/docs", timeout=30).text, "html.parser")
 
 
@@ -87,8 +88,9 @@ def state(till, operation):
     """Fresh records for one example, by the names of its variables."""
     card = f"C-{uuid.uuid4().hex[:12]}"
     receipt = f"R-{uuid.uuid4().hex[:12]}"
-    made = till.post("/accounts", {"customer": {"card_number": card}, "value": 1000})
-    other = till.post("/accounts", {"customer": {"external_id": card}})
+    mobile = f"+3519{uuid.uuid4().int % 10**8:08d}"
+    made = enrolled(till, card_number=card, mobile=mobile, points=1000)
+    other = enrolled(till, card_number=f"{card}-2")
     order_body = {"value": 2000, "currency": "EUR", "account": made["id"]}
     hold = {"capture": False, "redeem": {"points": 50}}
     to_hold = operation in ("capture_order", "void_order")
@@ -100,8 +102,22 @@ def state(till, operation):
     )  # fmt: skip
     quoted = {"account": made["id"], "order": {"value": 2000, "currency": "EUR"}}
     quote = till.post("/quotes", quoted, status=200)
-    if operation == "reopen_account":
-        till.post(f"/accounts/{made['id']}/close", status=200)
+    before = {"reopen_account": "close", "unfreeze_account": "freeze"}.get(operation)
+    if before:
+        till.post(f"/accounts/{made['id']}/{before}", status=200)
+    household = household_of(till, made)
+    if operation != "add_household_member":
+        household = household_of(till, other, made)
+    request = till.post(
+        "/transfers/check",
+        {
+            "from": {"account": made["id"]},
+            "to": {"account": other["id"]},
+            "points": 10,
+            "issue_code": operation == "create_transfer",
+        },
+        status=200,
+    )
     if operation == "create_account":
         card = f"{card}-new"
     return {
@@ -114,6 +130,11 @@ def state(till, operation):
         "ORDER": order["id"],
         "RECEIPT": receipt,
         "CARD": card,
+        "HOUSEHOLD": household["id"],
+        "TRANSFER": request.get("transfer_request", ""),
+        "CODE": last_code(till.client.application, mobile)
+        if operation == "create_transfer"
+        else "",
     }
 
 

@@ -22,9 +22,9 @@ SCOPES: Mapping[Scope, str] = {
     Scope.EARN: "Record orders that earn.",
     Scope.REVERSE: "Give redeemed points back, and refund.",
     Scope.ADJUST: "Give and take points by hand.",
-    Scope.TRANSFER: "Send points between members.",
+    Scope.TRANSFER: "Send points between members and households.",
     Scope.VOUCHER: "Issue and use vouchers.",
-    Scope.MANAGE: "Close, reopen and merge accounts.",
+    Scope.MANAGE: "Close, reopen, freeze and merge accounts, households, fraud status.",
 }
 
 
@@ -94,6 +94,7 @@ def _groups() -> dict[str, list[Shown]]:
         path = "/api" + operation.path.replace("<", "{").replace(">", "}")
         described = document["paths"][path][operation.method.lower()]
         real = operation.path.removeprefix("/v1").replace("<id>", examples.PATHS[operation.tag])
+        real = real.replace("<customer>", "$CUSTOMER")
         shown = (operation.method, real, operation.name)
         groups.setdefault(operation.tag, []).append(
             Shown(

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from portal.web.api import household_examples, transfer_examples
+
 VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "PROGRAM": "corner",
@@ -20,6 +22,8 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "ORDER": "ord_06gz4va05r2tv1w6y08b",
         "RECEIPT": "R-2041",
         "CARD": "2000 0123 4567",
+        **household_examples.VARIABLES,
+        **transfer_examples.VARIABLES,
     }
 )
 """What an example may name, and what stands there in the document."""
@@ -32,6 +36,8 @@ PATHS: Final[Mapping[str, str]] = MappingProxyType(
         "Orders": "$ORDER",
         "Redemptions": "$REDEMPTION",
         "Events": "",
+        **household_examples.PATHS,
+        **transfer_examples.PATHS,
     }
 )
 """Whose id a path takes, by its tag."""
@@ -42,6 +48,8 @@ QUERIES: Final[Mapping[str, str]] = MappingProxyType(
         "list_transactions": "?type=earn&from=2026-01-01T00:00:00Z&limit=50",
         "read_balances": "?at=2026-01-01T00:00:00Z",
         "read_customer_balances": "?at=2026-01-01T00:00:00Z",
+        **household_examples.QUERIES,
+        **transfer_examples.QUERIES,
     }
 )
 
@@ -53,6 +61,7 @@ REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         },
         "change_account": {"metadata": {"favourite": "espresso"}},
         "merge_account": {"into": "$OTHER"},
+        "set_fraud_status": {"status": "suspected"},
         "adjust_account": {"points": 250, "reason": "goodwill_credit"},
         "create_quote": {"account": "$ACCOUNT", "order": {"value": 2000, "currency": "EUR"}},
         "create_order": {
@@ -79,6 +88,8 @@ REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         },
         "reverse_redemption": {"points": 100},
         "create_event": {"account": "$ACCOUNT", "name": "birthday", "id": "birthday-2026-$RECEIPT"},
+        **household_examples.REQUESTS,
+        **transfer_examples.REQUESTS,
     }
 )
 
@@ -282,11 +293,14 @@ ANSWERS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         "change_account": {**_ACCOUNT, "metadata": {"favourite": "espresso"}},
         "close_account": {**_ACCOUNT, "status": "closed"},
         "reopen_account": _ACCOUNT,
+        "freeze_account": {**_ACCOUNT, "status": "frozen"},
+        "unfreeze_account": _ACCOUNT,
         "merge_account": {**_ACCOUNT, "id": VARIABLES["OTHER"]},
         "list_transactions": {"data": [_TRANSACTION], "pending": [], "next_cursor": None},
         "read_balances": _BALANCES,
         "adjust_account": _ADJUSTMENT,
         "read_customer": _CUSTOMER,
+        "set_fraud_status": {**_CUSTOMER, "fraud_status": "suspected"},
         "list_customer_events": {
             "data": [
                 {
@@ -345,6 +359,8 @@ ANSWERS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "released": 0,
             "warnings": [],
         },
+        **household_examples.ANSWERS,
+        **transfer_examples.ANSWERS,
     }
 )
 

@@ -35,13 +35,15 @@ LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
 
 
-def program_field(**kwargs: Any) -> Words:
+def program_field(
+    means: str = "A program's id; the default program where it is left out.", **kwargs: Any
+) -> Words:
     """A program's id."""
     return Words(
         longest=36,
         pattern=r"[A-Za-z0-9][A-Za-z0-9._-]*",
         says="Must be letters, digits, dots, dashes and underscores.",
-        metadata={"description": "A program's id; the default program where it is left out."},
+        metadata={"description": means},
         **kwargs,
     )
 
@@ -136,9 +138,10 @@ class Page(Strict):
 class AccountsQuery(Page):
     """Which accounts."""
 
-    identifier_type = Choice(IDENTIFIER_TYPES)
+    identifier_type = Choice((*IDENTIFIER_TYPES, *HOUSEHOLD_IDENTIFIER_TYPES))
     identifier_value = Words(longest=255)
     customer = reference_field("cus")
+    household = reference_field("hh")
     program = program_field()
 
     @validates_schema(skip_on_field_errors=True)
@@ -146,8 +149,9 @@ class AccountsQuery(Page):
         if ("identifier_type" in loaded) != ("identifier_value" in loaded):
             missing = "identifier_value" if "identifier_type" in loaded else "identifier_type"
             raise ValidationError("Give both the type and the value.", missing)
-        if "customer" in loaded and "identifier_type" in loaded:
-            raise ValidationError("Name the customer in one way only.", "customer")
+        named = [name for name in ("identifier_type", "customer", "household") if name in loaded]
+        if len(named) > 1:
+            raise ValidationError("Say whose in one way only.", named[1])
 
 
 class TransactionsQuery(Page):
@@ -251,6 +255,16 @@ class MergeTarget(Strict):
     """Who survives."""
 
     into = reference_field("loy", required=True)
+
+
+class FraudStatus(Strict):
+    """What is held against a member."""
+
+    status = Choice(
+        ("none", "suspected", "confirmed"),
+        required=True,
+        metadata={"description": "`confirmed` stops spending, sending and receiving."},
+    )
 
 
 class Adjustment(Strict):

@@ -7,7 +7,8 @@ from flask import current_app
 from portal import checkout, ledger, members, programs
 from portal.config import Settings
 from portal.ledger import AccountView, EventName, Facts
-from portal.members import NewIdentifier
+from portal.members import NewIdentifier, households
+from portal.members.errors import HouseholdNotFound
 from portal.web.api import answers, schemas, shapes
 from portal.web.api.auth import store_of
 from portal.web.api.endpoint import Answer, Call, route
@@ -52,33 +53,46 @@ def _to_write(call: Call, account_id: str) -> AccountView:
     answer=shapes.AccountList,
 )
 def list_accounts(call: Call) -> Answer:
-    """List accounts: a customer's, or all.
+    """List accounts: a customer's, a household's, or all.
 
-    Of a customer the active ones come first. Merged accounts are left out:
-    their survivors are listed.
+    Of a holder the active ones come first. Merged accounts are left out:
+    their survivors are listed. An `external_id` is looked for among customers
+    first, then among households.
     """
     query = call.fields
-    customer_id = query.get("customer")
-    if "identifier_type" in query:
-        customer_id = members.find_customer_id(
-            call.session,
-            type=query["identifier_type"],
-            value=query["identifier_value"],
-            region=region(),
-        )
-        if customer_id is None:
-            return Answer(content={"data": [], "next_cursor": None})
-    if customer_id is not None:
-        customer_id = members.customer(call.session, customer_id).id
+    holder = _holder(call)
+    if holder is None:
+        return Answer(content={"data": [], "next_cursor": None})
     page = checkout.accounts(
         call.session,
-        customer_id=customer_id,
+        **holder,
         program_id=query.get("program"),
         limit=query["limit"],
         cursor=query.get("cursor"),
     )
     data = [shown(call, account_id) for account_id in page.ids]
     return Answer(content={"data": data, "next_cursor": page.next_cursor})
+
+
+def _holder(call: Call) -> dict[str, str] | None:
+    """Whose accounts are meant: empty for all, None for somebody who is not known."""
+    query = call.fields
+    if "customer" in query:
+        return {"customer_id": members.customer(call.session, query["customer"]).id}
+    if "household" in query:
+        return {"household_id": households.household(call.session, query["household"]).id}
+    if "identifier_type" not in query:
+        return {}
+    reference = members.Reference(type=query["identifier_type"], value=query["identifier_value"])
+    try:
+        found = members.find_holder(call.session, reference, region=region())
+    except HouseholdNotFound:
+        return None
+    if found.household_id is not None:
+        return {"household_id": found.household_id}
+    if found.customer_id is None:
+        return None
+    return {"customer_id": members.customer(call.session, found.customer_id).id}
 
 
 @route(
@@ -212,6 +226,38 @@ def close_account(call: Call, id: str) -> Answer:
 def reopen_account(call: Call, id: str) -> Answer:
     """Reopen a closed account."""
     ledger.reopen(call.session, account_id=_to_write(call, id).id, at=call.at)
+    return Answer(content=shown(call, id), effect=id)
+
+
+@route(
+    "POST",
+    "/accounts/<id>/freeze",
+    scopes=["manage"],
+    tag="Accounts",
+    answer=shapes.Account,
+    ids=_IDS,
+)
+def freeze_account(call: Call, id: str) -> Answer:
+    """Freeze an account: it earns, and no points leave it.
+
+    For a lost card or a stolen phone. The member may freeze it on their own
+    page as well.
+    """
+    ledger.freeze(call.session, account_id=_to_write(call, id).id, at=call.at)
+    return Answer(content=shown(call, id), effect=id)
+
+
+@route(
+    "POST",
+    "/accounts/<id>/unfreeze",
+    scopes=["manage"],
+    tag="Accounts",
+    answer=shapes.Account,
+    ids=_IDS,
+)
+def unfreeze_account(call: Call, id: str) -> Answer:
+    """Let points leave a frozen account again."""
+    ledger.unfreeze(call.session, account_id=_to_write(call, id).id, at=call.at)
     return Answer(content=shown(call, id), effect=id)
 
 

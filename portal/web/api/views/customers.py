@@ -30,7 +30,11 @@ def _programs(call: Call) -> dict[str, Program]:
 )
 def read_customer(call: Call, id: str) -> Answer:
     """Read a person, and what they have in every program."""
-    customer, known = members.customer(call.session, id), _programs(call)
+    return Answer(content=_content(call, members.customer(call.session, id)))
+
+
+def _content(call: Call, customer: CustomerView) -> answers.Content:
+    known = _programs(call)
     accounts = [
         answers.account(
             ledger.position(call.session, account_id=account.id, at=call.at),
@@ -38,7 +42,30 @@ def read_customer(call: Call, id: str) -> Answer:
         )
         for account in _accounts(call, customer)
     ]
-    return Answer(content=answers.customer(customer, accounts))
+    return answers.customer(customer, accounts)
+
+
+@route(
+    "POST",
+    "/customers/<id>/fraud-status",
+    scopes=["manage"],
+    tag="Customers",
+    takes=schemas.FraudStatus(),
+    answer=shapes.CustomerShape,
+    ids=_IDS,
+)
+def set_fraud_status(call: Call, id: str) -> Answer:
+    """Say what is held against a person: nothing, a suspicion, or confirmed fraud.
+
+    Confirmed fraud stops all their spending and sending, and nobody can send
+    points to them. A suspicion stops nothing; it is there to be seen.
+    """
+    customer_id = checkout.live_customer(call.session, id)
+    members.set_fraud_status(
+        call.session, customer_id=customer_id, status=call.fields["status"], at=call.at
+    )
+    content = _content(call, members.customer(call.session, customer_id))
+    return Answer(content=content, effect=customer_id)
 
 
 @route(

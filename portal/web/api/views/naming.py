@@ -5,7 +5,6 @@ from typing import Any
 from portal import checkout, codes, members, orm
 from portal.checkout.approving import Approval, CodeLook
 from portal.checkout.values import Holder
-from portal.ledger.errors import AccountNotFound
 from portal.members.errors import CustomerNotFound
 from portal.web.api import schemas
 from portal.web.api.endpoint import Call
@@ -14,18 +13,20 @@ from portal.web.settings import pepper
 
 
 def reference(given: dict[str, Any]) -> members.Reference:
-    """The account, customer or identifier that was named.
+    """The account, customer, household or identifier that was named.
 
     Raises:
-        AccountNotFound, CustomerNotFound: nobody can be named like that.
+        CustomerNotFound: nobody can be named like that.
     """
-    if "household" in given:
-        raise AccountNotFound(household=given["household"])
     identifier = given.get("identifier")
     if identifier is None:
-        return members.Reference(account=given.get("account"), customer=given.get("customer"))
-    if identifier["type"] not in schemas.IDENTIFIER_TYPES:
-        # Nobody has a household, or a rotating code, to be known by.
+        return members.Reference(
+            account=given.get("account"),
+            customer=given.get("customer"),
+            household=given.get("household"),
+        )
+    if identifier["type"] == "member_code":
+        # Nobody has a rotating code to be known by.
         raise CustomerNotFound(field="identifier")
     return members.Reference(
         type=identifier["type"],
