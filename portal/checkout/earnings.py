@@ -14,7 +14,7 @@ from portal.checkout.errors import (
     RewardAbovePart,
     RewardDatePast,
 )
-from portal.checkout.holders import Party, account_in
+from portal.checkout.holders import Party, account_in, common_account_in
 from portal.checkout.pricing import in_currency
 from portal.checkout.values import Basket, Gain, Split, Warning
 from portal.ledger import AccountView, Earn, EventName, Facts, Happening, OrderFacts
@@ -137,9 +137,7 @@ def rewards_of(
             expires_at = program.expires_on(reward.expiration_date)
             if expires_at <= occasion.at:
                 raise RewardDatePast(field=f"{place}.expiration_date")
-        account = account_in(session, party, program.id)
-        if account is None:
-            account = enrol_by_order(session, party, program, occasion)
+        account = earner(session, party, program, occasion, joins=True)
         if account is None:
             raise NotEnrolled(field=place, program=program.id)
         if account.status == AccountStatus.CLOSED:
@@ -175,6 +173,38 @@ def not_enrolled() -> Warning:
         detail="This customer has not joined the program: this order earned nothing.",
         legacy_code=NotEnrolled.legacy_code,
     )
+
+
+def earner(
+    session: Session, party: Party, program: Program, occasion: Occasion, *, joins: bool
+) -> AccountView | None:
+    """The account that a purchase earns in; None where it earns in none.
+
+    The buyer's own, or that of the household they earn for. A household's is
+    opened by the first purchase of who is, or so becomes, a member of the
+    program. Where it was closed the buyer earns for themselves.
+
+    Args:
+        joins: whoever qualifies joins the program by it, where it says so.
+    """
+    own = account_in(session, party, program.id)
+    if own is None and joins:
+        own = enrol_by_order(session, party, program, occasion)
+    common = common_account_in(session, party, program)
+    if common is None and party.earns_for is not None and joins:
+        if own is None and party.household_id is None:
+            return None
+        common = members.household_account(
+            session, household_id=party.earns_for, program=program, at=occasion.at
+        )
+    return _which(common, own)
+
+
+def _which(common: AccountView | None, own: AccountView | None) -> AccountView | None:
+    """Of a household's account and the buyer's own, the one that earns."""
+    if common is None or (common.status == AccountStatus.CLOSED and own is not None):
+        return own
+    return common
 
 
 def enrol_by_order(
@@ -221,11 +251,16 @@ def to_come(basket: Basket, *, at: datetime) -> Purchase:
 
 def would_earn(session: Session, party: Party, purchase: Purchase, *, at: datetime) -> Gain | None:
     """What the order would earn by the program's rules if nothing were paid with points."""
-    program, account = party.program, party.account
-    if program is None or (account is None and not program.auto_enrol):
+    program, account = party.program, _which(party.common, party.account)
+    if program is None:
+        return None
+    if account is None and party.household_id is None and not program.auto_enrol:
         return None
     if account is not None and account.status == AccountStatus.CLOSED:
         return None
+    if party.earns_for is not None and party.common is None:
+        # It will be opened by this very order, and knows no tier and no limits yet.
+        account = None
     tier, used = None, dict[str, int]()
     if account is not None:
         tier = orders.tiers.of(session, account_id=account.id, program=program, at=at).tier

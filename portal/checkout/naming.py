@@ -1,4 +1,4 @@
-"""From what a till names (an account, a customer, an identifier) to the account it means."""
+"""From what a till names (account, customer, household, identifier) to the account it means."""
 
 from dataclasses import dataclass
 
@@ -6,10 +6,9 @@ from sqlalchemy import String, bindparam, or_, select
 from sqlalchemy.orm import Session
 
 from portal import members, programs
-from portal.ledger.errors import AccountNotFound
 from portal.ledger.models import Account, AccountStatus
 from portal.members.errors import CustomerNotFound
-from portal.members.models import Customer
+from portal.members.models import Customer, Household
 from portal.members.models import Identifier as IdentifierRow
 from portal.programs.models import Program
 
@@ -25,11 +24,28 @@ _OPEN_ACCOUNT = (
     )
     .limit(2)
 )
+_BY_HOUSEHOLD = (
+    select(Account.id)
+    .join(Program, Program.id == Account.program_id)
+    .join(Household, Household.id == Account.household_id)
+    .where(
+        or_(Program.id == _PROGRAM, _PROGRAM.is_(None) & Program.is_default),
+        Account.status.in_([AccountStatus.ACTIVE.value, AccountStatus.FROZEN.value]),
+        Household.id == bindparam("household"),
+    )
+    .limit(2)
+)
 _BY_CUSTOMER = _OPEN_ACCOUNT.where(Customer.id == bindparam("customer"))
 _BY_IDENTIFIER = _OPEN_ACCOUNT.join(IdentifierRow, IdentifierRow.customer_id == Customer.id).where(
     IdentifierRow.type == bindparam("type"),
     IdentifierRow.value == bindparam("value"),
 )
+IDENTIFIER_TYPES = members.HOUSEHOLD_TYPES | set(members.IdentifierType)
+"""What customers and households are known by."""
+_CONTACTS = members.HOUSEHOLD_CONTACTS | {
+    members.IdentifierType.MOBILE,
+    members.IdentifierType.EMAIL,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +63,19 @@ class Naming:
     @property
     def by_contact(self) -> bool:
         """Whether anyone who knows a phone number or an address could have said it."""
-        return self.type in (members.IdentifierType.MOBILE, members.IdentifierType.EMAIL)
+        return self.type in _CONTACTS
+
+    @property
+    def reference(self) -> members.Reference:
+        """The same, without the program."""
+        return members.Reference(
+            account=self.account,
+            customer=self.customer,
+            household=self.household,
+            type=self.type,
+            value=self.value,
+            source_account=self.source_account,
+        )
 
 
 def account_id(session: Session, naming: Naming, *, region: str) -> str:
@@ -57,16 +85,16 @@ def account_id(session: Session, naming: Naming, *, region: str) -> str:
     exists, the ledger says under its lock.
 
     Raises:
-        AccountNotFound, CustomerNotFound, NotEnrolled, ProgramNotFound: there is none such.
+        AccountNotFound, CustomerNotFound, HouseholdNotFound, NotEnrolled,
+        ProgramNotFound: there is none such.
         AccountMerged, CustomerMerged: the id was merged; a write must name the survivor.
-        InvalidIdentifier, AmbiguousIdentifier: it cannot be one, or several have it.
+        InvalidIdentifier, AmbiguousIdentifier, AmbiguousHousehold: it cannot be
+        one, or several have it.
     """
-    if naming.household is not None:
-        raise AccountNotFound(household=naming.household)
     if naming.account is not None and naming.program is None:
         return naming.account
-    if naming.type is not None and naming.type not in set(members.IdentifierType):
-        # Nobody has a household, or a rotating code, to be known by.
+    if naming.type is not None and naming.type not in IDENTIFIER_TYPES:
+        # Nobody has a rotating code to be known by.
         raise CustomerNotFound(field="identifier")
     if naming.account is None and naming.source_account is None:
         found = _open_account(session, naming, region)
@@ -75,13 +103,7 @@ def account_id(session: Session, naming: Naming, *, region: str) -> str:
     # Closed, merged, ambiguous or unknown: say which.
     return members.resolve(
         session,
-        reference=members.Reference(
-            account=naming.account,
-            customer=naming.customer,
-            type=naming.type,
-            value=naming.value,
-            source_account=naming.source_account,
-        ),
+        reference=naming.reference,
         program=programs.find(session, naming.program),
         to_write=True,
         region=region,
@@ -90,8 +112,13 @@ def account_id(session: Session, naming: Naming, *, region: str) -> str:
 
 def _open_account(session: Session, naming: Naming, region: str) -> str | None:
     asked = {"program": naming.program}
+    household = naming.household
+    if naming.type in members.HOUSEHOLD_TYPES and naming.type not in set(members.IdentifierType):
+        household = members.find_holder(session, naming.reference, region=region).household_id
     if naming.customer is not None:
         statement, more = _BY_CUSTOMER, {"customer": naming.customer}
+    elif household is not None:
+        statement, more = _BY_HOUSEHOLD, {"household": household}
     else:
         type, value = naming.type or "", naming.value or ""
         standard = members.identifiers.normalise(type, value, region=region)

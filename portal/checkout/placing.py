@@ -389,9 +389,9 @@ class _Placing:
         if party is None or party.program is None or self.purchase.value <= 0:
             return None
         # Looked for again: a reward of this order may have made them a member.
-        account = account_in(self.session, party, party.program.id)
-        if account is None and self.wish.earn:
-            account = earnings.enrol_by_order(self.session, party, party.program, self.occasion)
+        account = earnings.earner(
+            self.session, party, party.program, self.occasion, joins=self.wish.earn
+        )
         if account is None and self.wish.earn:
             self.warnings.append(earnings.not_enrolled())
         return account

@@ -21,7 +21,13 @@ from portal.checkout.errors import (
     InsufficientValue,
     QuoteNotFound,
 )
-from portal.checkout.holders import Party, find_party, look_at, require_spender
+from portal.checkout.holders import (
+    Party,
+    approver_of,
+    find_party,
+    look_at,
+    require_spender,
+)
 from portal.checkout.models import Quote as QuoteRow
 from portal.checkout.pricing import Room, Terms, in_currency, room, standing, then
 from portal.checkout.values import Basket, Holder, Quote, Source, Warning
@@ -250,7 +256,8 @@ def _summed_up(
     """The figures of the quote as a whole."""
     kinds = {Kind(source.approval) for source in sources if source.max_points}
     if not party.whole and not sources:
-        nobody = (NotEnrolled(customer=party.customer_id),)
+        holder = {"customer": party.customer_id, "household": party.household_id}
+        nobody = (NotEnrolled(**{name: id for name, id in holder.items() if id is not None}),)
         figures = dict.fromkeys(("spendable", "max_points", "min_points", "multiple_of"), 0)
         return figures | {"max_value": 0, "approval": Kind.NONE, "refusals": nobody}
     if not party.whole:
@@ -339,9 +346,10 @@ def _send_code(
     at: datetime,
 ) -> bool:
     """Whether a code that approves the quote is on its way to the member."""
-    if party.customer_id is None or not (made["max_value"] or made["max_points"]):
+    approver_id = approver_of(session, party)
+    if approver_id is None or not (made["max_value"] or made["max_points"]):
         return False
-    person = customer(session, party.customer_id)
+    person = customer(session, approver_id)
     contacts = {"sms": person.mobile, "email": person.email}
     channel = next((c for c in contacts if c in sending.channels and contacts[c]), None)
     if channel is None:
@@ -355,7 +363,7 @@ def _send_code(
                 subject=row["id"],
                 context=_context(row),
                 destination=destination,
-                holder=party.customer_id,
+                holder=approver_id,
                 at=at,
                 pepper=sending.pepper,
                 limits=sending.limits,

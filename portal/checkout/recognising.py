@@ -7,7 +7,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
-from portal.checkout.values import OrderWish
+from portal.checkout.values import Holder, OrderWish
 from portal.orders import Purchase
 from portal.orders.errors import OrderAlreadyExists
 from portal.orders.models import Order
@@ -40,13 +40,21 @@ def _terms(wish: OrderWish) -> str:
     """How it is paid and what it brings: all but how it was confirmed and noted."""
     holder = wish.holder
     content = [
-        None if holder is None else [asdict(holder.reference), holder.program],
+        None if holder is None else [_named(holder), holder.program],
         [asdict(block) for block in wish.redeem],
         wish.earn,
         [asdict(split) for split in wish.splits],
         wish.capture,
     ]
     return json.dumps(content, separators=(",", ":"), sort_keys=True, default=str)
+
+
+def _named(holder: Holder) -> dict[str, str | None]:
+    """As it was named. Receipts of before knew no households, and must still be recognised."""
+    named = asdict(holder.reference)
+    if named["household"] is None:
+        del named["household"]
+    return named
 
 
 def known_order(session: Session, purchase: Purchase) -> str | None:

@@ -4,6 +4,7 @@ The account's row is locked before its limits are looked at, so that two tills
 cannot both use up the day.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -17,7 +18,7 @@ from portal.checkout.approving import Approval
 from portal.checkout.binding import Bound
 from portal.checkout.errors import OtherCustomers, OtherStore, ReversalOff, WrongUnit
 from portal.checkout.holders import look_at, require_spender
-from portal.checkout.naming import Naming
+from portal.checkout.naming import IDENTIFIER_TYPES, Naming
 from portal.checkout.pricing import (
     held_until,
     in_currency,
@@ -27,6 +28,7 @@ from portal.checkout.pricing import (
 )
 from portal.ledger import EventName, Facts, OrderFacts, RedemptionView, Reversal
 from portal.ledger.models import Event
+from portal.members.errors import HouseholdNotFound
 from portal.programs import Money, Program
 
 _STORE_OF = select(Event.store).where(Event.id == bindparam("id"))
@@ -295,22 +297,30 @@ def reverse(
 def _require_theirs(
     session: Session, found: RedemptionView, identifier: Naming, region: str
 ) -> None:
-    customer_id = None
-    if identifier.type in set(members.IdentifierType):
-        customer_id = members.find_customer_id(
-            session,
-            type=identifier.type or "",
-            value=identifier.value or "",
-            source_account=identifier.source_account,
-            region=region,
+    named = members.Named(customer_id=identifier.customer)
+    if identifier.household is not None or identifier.type in IDENTIFIER_TYPES:
+        with suppress(HouseholdNotFound):
+            named = members.find_holder(
+                session,
+                members.Reference(
+                    household=identifier.household,
+                    type=identifier.type,
+                    value=identifier.value,
+                    source_account=identifier.source_account,
+                ),
+                region=region,
+            )
+    account = ledger.find_account(session, ledger.lineage_end(session, found.account_id))
+    if account.household_id is not None and named.customer_id is not None:
+        # Those who may spend it speak for a household.
+        theirs = members.may_send(
+            session, household_id=account.household_id, customer_id=named.customer_id
         )
-    if customer_id is None or customer_id != _holder(session, found.account_id):
+    else:
+        holder = members.Named(customer_id=account.customer_id, household_id=account.household_id)
+        theirs = named == holder and named != members.Named()
+    if not theirs:
         raise OtherCustomers()
-
-
-def _holder(session: Session, account_id: str) -> str | None:
-    survivor = ledger.lineage_end(session, account_id)
-    return ledger.find_account(session, survivor).customer_id
 
 
 def _program_of(session: Session, account_id: str) -> Program:

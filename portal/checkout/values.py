@@ -9,18 +9,19 @@ from typing import Any
 from portal.checkout.approving import Approval
 from portal.errors import PortalError
 from portal.ledger import RedemptionView
-from portal.members import Reference
+from portal.members import HOUSEHOLD_CONTACTS, Reference
 from portal.programs.earning import Line
 
-_CONTACTS = frozenset({"mobile", "email"})
+_CONTACTS = frozenset({"mobile", "email"}) | HOUSEHOLD_CONTACTS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holder:
-    """Whose points: an account, or a customer however they are named.
+    """Whose points: an account, or a customer or household however they are named.
 
     A customer without a ``program`` is meant as a whole, with all the value
-    they hold; they earn in the default program.
+    they hold; they earn in the default program. A household's purse is that of
+    the program, or of the default one.
     """
 
     reference: Reference

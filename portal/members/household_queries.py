@@ -103,6 +103,11 @@ _DEFAULT = select(HouseholdMember.household_id).where(
 _PRIMARY = select(HouseholdMember.customer_id).where(
     HouseholdMember.household_id == bindparam("household_id"), HouseholdMember.is_primary
 )
+_FRAUD = (
+    select(Customer.fraud_status)
+    .join(HouseholdMember, HouseholdMember.customer_id == Customer.id)
+    .where(HouseholdMember.household_id == bindparam("household_id"), HouseholdMember.is_primary)
+)
 _SENDER = select(HouseholdMember.is_primary, HouseholdMember.may_send).where(
     HouseholdMember.household_id == bindparam("household_id"),
     HouseholdMember.customer_id == bindparam("customer_id"),
@@ -245,6 +250,12 @@ def default_household_id(session: Session, *, customer_id: str) -> str | None:
 def primary_of(session: Session, *, household_id: str) -> str | None:
     """The primary member of a household; None where there is no such household."""
     return session.connection().execute(_PRIMARY, {"household_id": household_id}).scalar()
+
+
+def fraud_status_of(session: Session, *, household_id: str) -> str:
+    """A household's is its primary member's: ``none``, ``suspected`` or ``confirmed``."""
+    found = session.connection().execute(_FRAUD, {"household_id": household_id}).scalar()
+    return "none" if found is None else str(found)
 
 
 def may_send(session: Session, *, household_id: str, customer_id: str) -> bool:

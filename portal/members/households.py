@@ -6,6 +6,7 @@ checked under these locks. ``by`` is the customer who does it; None stands for
 a key or a person of staff who may do anything, where a verb takes that.
 """
 
+from collections.abc import Collection
 from datetime import datetime
 
 from sqlalchemy import bindparam, insert, select, update
@@ -13,8 +14,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from portal import orm
+from portal.errors import Busy
 from portal.ledger.accounts import close as close_account
-from portal.ledger.accounts import open_account
+from portal.ledger.accounts import insert_accounts, new_row, open_account
 from portal.ledger.models import AccountStatus
 from portal.ledger.posting import lock as lock_accounts
 from portal.ledger.queries import position
@@ -49,6 +51,7 @@ from portal.members.household_queries import (
     accounts_of,
     default_household_id,
     find_household_id,
+    fraud_status_of,
     household,
     households_of,
     known_account,
@@ -75,6 +78,7 @@ __all__ = [
     "decline",
     "default_household_id",
     "find_household_id",
+    "fraud_status_of",
     "household",
     "household_account",
     "households_of",
@@ -82,6 +86,7 @@ __all__ = [
     "leave",
     "make_primary",
     "may_send",
+    "open_accounts",
     "primary_of",
     "remove",
     "rename",
@@ -91,6 +96,15 @@ __all__ = [
     "withdraw",
 ]
 
+_OPEN_ONES = (
+    select(Household.id)
+    .where(
+        Household.id.in_(bindparam("ids", expanding=True)),
+        Household.status == HouseholdStatus.ACTIVE.value,
+    )
+    .order_by(Household.id)
+    .with_for_update(key_share=True)
+)
 _TAKEN = select(Household.id).where(Household.external_id == bindparam("external_id"))
 
 
@@ -234,3 +248,30 @@ def _not_taken(session: Session, external_id: str | None) -> None:
     taken = session.execute(_TAKEN, {"external_id": external_id}).scalar()
     if taken is not None:
         raise HouseholdAlreadyExists(field="external_id", household=taken)
+
+
+def open_accounts(
+    session: Session, *, household_ids: Collection[str], program_id: str, at: datetime
+) -> dict[str, str]:
+    """Open an account in the program for each household; gives account ids by household.
+
+    They must have none there. For batches: two statements for all of them.
+
+    Raises:
+        Busy: someone else is opening, or closing, one of them just now.
+    """
+    if not household_ids:
+        return {}
+    open_ones = session.scalars(_OPEN_ONES, {"ids": sorted(household_ids)}).all()
+    if len(open_ones) < len(household_ids):
+        raise Busy()
+    rows = [
+        new_row(program_id=program_id, household_id=household_id, at=at)
+        for household_id in open_ones
+    ]
+    try:
+        with session.begin_nested():
+            insert_accounts(session, rows)
+    except IntegrityError as error:
+        raise Busy() from error
+    return {str(row["household_id"]): str(row["id"]) for row in rows}

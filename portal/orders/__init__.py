@@ -2,6 +2,7 @@
 
 from portal.orders import tiers
 from portal.orders.booking import Prepared
+from portal.orders.contributing import contributions
 from portal.orders.happening import REFERRAL, Happened, Rewarded, happen
 from portal.orders.purchased import refund, verify
 from portal.orders.purchases import Outcome, Purchase, Recorded
@@ -24,6 +25,7 @@ __all__ = [
     "Recorded",
     "Rewarded",
     "conclude",
+    "contributions",
     "find",
     "happen",
     "prepare",

@@ -93,10 +93,10 @@ def happenings(
     purchase = row.purchase
     happened_at = min(purchase.placed_at, at)
     found: list[Happening] = []
-    if row.enrolled:
+    if row.joined_as is not None:
         found += welcome(
             program,
-            account_id=account_id,
+            account_id=row.joined_as,
             actor=actor,
             at=happened_at,
             store=purchase.store,

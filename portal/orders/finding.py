@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlalchemy import bindparam, select, tuple_
 from sqlalchemy.orm import Session
 
+from portal import members
 from portal.ledger.models import AccountStatus
 from portal.members import bulk
 from portal.members.enrolment import Channel
@@ -97,7 +98,38 @@ def find_accounts(
         if row.customer_id in opened:
             row.account_id = opened[row.customer_id]
     for row in joining.values():
-        row.enrolled = True
+        row.joined_as = row.account_id
+    _earn_in_common(session, buyers, program, at=at)
+
+
+def _earn_in_common(
+    session: Session, buyers: Sequence[Row], program: Program, *, at: datetime
+) -> None:
+    """Let those who buy for a household earn in its account, opened where it has none.
+
+    Where it was closed they earn for themselves. Rule: RULES, "Transferring", households.
+    """
+    bought = {row.customer_id for row in buyers if row.customer_id is not None}
+    common = members.common_purses(session, program_id=program.id, customer_ids=bought)
+    if not common:
+        return
+    opening = {
+        purse.household_id
+        for row in buyers
+        if row.account_id is not None and (purse := common.get(row.customer_id or "")) is not None
+        if purse.account_id is None
+    }
+    opened = members.households.open_accounts(
+        session, household_ids=opening, program_id=program.id, at=at
+    )
+    for row in buyers:
+        purse = common.get(row.customer_id or "")
+        if purse is None:
+            continue
+        account_id = purse.account_id or opened.get(purse.household_id)
+        if account_id is None or (purse.status == AccountStatus.CLOSED and row.account_id):
+            continue
+        row.account_id, row.closed = account_id, purse.status == AccountStatus.CLOSED
 
 
 def _create_customers(session: Session, buyers: Iterable[Row], *, at: datetime) -> None:

@@ -28,12 +28,18 @@ class Row:
     """An earlier one of this batch with the same receipt."""
     customer_id: str | None = None
     account_id: str | None = None
-    enrolled: bool = False
+    joined_as: str | None = None
+    """The account that its buyer got by it."""
     closed: bool = False
     earned: Earned | None = None
     contents: dict[str, Any] | None = None
     """What its order's row keeps of it."""
     event_id: str | None = None
+
+    @property
+    def enrolled(self) -> bool:
+        """Whether its buyer joined by it."""
+        return self.joined_as is not None
 
     @property
     def fresh(self) -> bool:
@@ -65,7 +71,8 @@ class Row:
     def of(self, account: AccountView) -> None:
         """Say whose it is."""
         self.account_id = account.id
-        self.customer_id = account.customer_id
+        # A household's account is nobody's in person: the buyer stays who it is.
+        self.customer_id = account.customer_id or self.customer_id
         self.closed = account.status == AccountStatus.CLOSED
 
     def counted(self, program: Program) -> int:
