@@ -15,13 +15,15 @@ from sqlalchemy.orm import Session
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import TestResponse
 
-from portal import create_app, orm, programs
+from portal import create_app, ledger, orm, programs
 from portal.access import keys
 from portal.access.keys import Scope
 from portal.clock import now
 from portal.config import Settings
 from portal.web.api.idempotency import KEY_PATTERN
 from portal.web.extensions import db
+from tests.api.reading import enrolled
+from tests.api.sending import ANA, RUI, TRANSFERS
 
 CORNER: dict[str, Any] = {
     "id": "corner",
@@ -234,4 +236,45 @@ def member(till: Till) -> Any:
             },
             "value": 1000,
         },
+    )
+
+
+@pytest.fixture
+def sending(app: Flask) -> Iterator[None]:
+    """A program that sends points, and one that does not; the books agree in the end."""
+    with app.app_context():
+        apply(CORNER | {"transfers": TRANSFERS})
+        apply(CORNER | {"id": "quiet", "default": False, "transfers": {"enabled": False}})
+    yield
+    with app.app_context():
+        assert list(ledger.verify(db.session())) == []
+        db.session.remove()
+
+
+@pytest.fixture
+def ana(till: Till, sending: None) -> Any:
+    """A member with 1,000 points to send."""
+    return enrolled(
+        till,
+        mobile=ANA,
+        email="ana@example.com",
+        card_number="A-1",
+        external_id="ana",
+        first_name="Ana",
+        last_name="Dias",
+        points=1000,
+    )
+
+
+@pytest.fixture
+def rui(till: Till, sending: None) -> Any:
+    """A member to send points to."""
+    return enrolled(
+        till,
+        mobile=RUI,
+        email="rui@example.com",
+        card_number="R-1",
+        external_id="rui",
+        first_name="Rui",
+        last_name="Reis",
     )

@@ -39,6 +39,7 @@ def requested(view: Requested) -> Content:
         content["expires_at"] = instant(view.expires_at)
     if view.destination is not None:
         content["code_sent_to"] = view.destination
+    if view.resend_at is not None:
         content["resend_at"] = instant(view.resend_at)
     content["warnings"] = _warnings(view.warnings)
     return content
