@@ -84,7 +84,7 @@ REASONS = {
     "too many": ("transfer_above_maximum", 819, {"points": 605}, {"limit": 600}),
     "odd": ("transfer_not_a_multiple", 807, {"points": 101}, {"limit": 5}),
     "no such program": ("program_not_found", 895, {"program": "nowhere"}, {}),
-    "another program": ("sender_not_enrolled", 881, {"program": "quiet"}, {"program": "quiet"}),
+    "another program": ("sender_not_enrolled", 881, {"program": "quiet"}, {}),
 }  # fmt: skip
 
 
