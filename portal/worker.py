@@ -17,7 +17,7 @@ from huey.exceptions import ConfigurationError
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from portal import access, clock, codes, ledger, orm, outbox
+from portal import access, clock, codes, ledger, orm, outbox, transfers
 from portal.checkout import quotes
 from portal.config import Settings
 from portal.errors import Misuse
@@ -73,7 +73,7 @@ class Jobs:
         return total
 
     def tidy(self) -> int:
-        """Delete codes, limits, sign-ins, quotes and messages that ran out; returns rows."""
+        """Delete codes, limits, sign-ins, quotes, requests, messages that ran out; returns rows."""
         at = self._now()
         total = sum(
             self._unit(delete)
@@ -82,6 +82,7 @@ class Jobs:
                 lambda session: codes.budget.purge(session, at=at),
                 lambda session: access.purge(session, at=at),
                 lambda session: quotes.purge(session, at=at),
+                lambda session: transfers.purge(session, at=at),
                 lambda session: outbox.purge(session, before=at - MESSAGES_KEPT),
                 lambda session: ledger.forget_answers(session, before=at - ANSWERS_KEPT),
             )

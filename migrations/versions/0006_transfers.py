@@ -23,6 +23,8 @@ def upgrade() -> None:
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("context", sa.String(length=64), nullable=False),
         sa.Column("actor", sa.String(length=64), nullable=False),
+        sa.Column("code_sent_to", sa.String(length=255), nullable=True),
+        sa.Column("code_sent_at", UtcDateTime(), nullable=True),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("expires_at", UtcDateTime(), nullable=False),
         sa.Column("used_at", UtcDateTime(), nullable=True),
@@ -50,6 +52,7 @@ def upgrade() -> None:
     )
     for column in ("from_account_id", "to_account_id", "expires_at"):
         op.create_index(op.f(f"ix_transfer_request__{column}"), "transfer_request", [column])
+    op.create_index("ix_transfer_request__context", "transfer_request", ["context", "created_at"])
     op.create_table(
         "transfer",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -60,6 +63,8 @@ def upgrade() -> None:
         sa.Column("to_account_id", sa.String(length=36), nullable=False),
         sa.Column("by_customer_id", sa.String(length=36), nullable=False),
         sa.Column("points", sa.BigInteger(), nullable=False),
+        sa.Column("from_sequence", sa.BigInteger(), nullable=False),
+        sa.Column("to_sequence", sa.BigInteger(), nullable=False),
         sa.Column("from_left", sa.BigInteger(), nullable=False),
         sa.Column("to_left", sa.BigInteger(), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
@@ -70,6 +75,16 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["event_id"], ["event.id"], name=op.f("fk_transfer__event_id")),
         sa.ForeignKeyConstraint(
             ["program_id"], ["program.id"], name=op.f("fk_transfer__program_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["from_account_id", "from_sequence"],
+            ["entry.account_id", "entry.sequence"],
+            name=op.f("fk_transfer__from_account_id_from_sequence"),
+        ),
+        sa.ForeignKeyConstraint(
+            ["to_account_id", "to_sequence"],
+            ["entry.account_id", "entry.sequence"],
+            name=op.f("fk_transfer__to_account_id_to_sequence"),
         ),
         sa.ForeignKeyConstraint(
             ["from_account_id"], ["account.id"], name=op.f("fk_transfer__from_account_id")

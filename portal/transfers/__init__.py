@@ -1,5 +1,6 @@
 """Sending points to each other, as safely as money."""
 
+from portal.transfers.checking import check, left
 from portal.transfers.errors import (
     CodeNotSent,
     RecipientCannotReceive,
@@ -15,18 +16,17 @@ from portal.transfers.errors import (
 )
 from portal.transfers.limits import smallest
 from portal.transfers.lookup import lookup
-from portal.transfers.queries import given, history, pending, receipt, recents
-from portal.transfers.service import (
+from portal.transfers.queries import given, given_by, history, pending, receipt, recents
+from portal.transfers.requests import (
     LIFETIME,
     cancel,
-    check,
-    confirm,
     find_request,
-    look,
+    open_request,
     purge,
     request,
     resend,
 )
+from portal.transfers.service import confirm, look
 from portal.transfers.values import (
     NOTE_LENGTH_MAX,
     Breakup,
@@ -35,6 +35,7 @@ from portal.transfers.values import (
     CodeSending,
     Direction,
     Given,
+    Left,
     LookUp,
     Part,
     Party,
@@ -62,6 +63,7 @@ __all__ = [
     "CodeSending",
     "Direction",
     "Given",
+    "Left",
     "LookUp",
     "Part",
     "Party",
@@ -92,9 +94,12 @@ __all__ = [
     "find_request",
     "for_member",
     "given",
+    "given_by",
     "history",
+    "left",
     "look",
     "lookup",
+    "open_request",
     "pending",
     "purge",
     "receipt",

@@ -1,4 +1,4 @@
-"""Looking up whom to send to: by phone, e-mail, card number, or what a member's QR says.
+"""Looking up whom to send to: by phone, e-mail or card number.
 
 Each look-up is counted in the database, and a miss costs five times as much
 as a hit (QUALITY, B.3). With thirty an hour someone may look for two dozen
@@ -10,7 +10,6 @@ same statements run.
 """
 
 from datetime import datetime, timedelta
-from urllib.parse import parse_qs, urlsplit
 
 from sqlalchemy import and_, bindparam, select
 from sqlalchemy.orm import Session
@@ -35,8 +34,6 @@ BUDGETS = (
 )
 """How much a member has."""
 TYPES = (IdentifierType.MOBILE, IdentifierType.EMAIL, IdentifierType.CARD_NUMBER)
-QR_FIELD = "to"
-"""Where the address that a member's QR leads to carries their card number."""
 
 _FIND = (
     select(
@@ -77,7 +74,7 @@ def lookup(
     recipient after that has committed: a refusal must not hand the cost back.
 
     Args:
-        value: as it was typed, or what a QR said.
+        value: as it was typed or scanned.
         type: ``mobile``, ``email`` or ``card_number``; guessed where omitted.
         program: in which they must have an account; the default one where omitted.
 
@@ -137,9 +134,6 @@ def lookup(
 def _meant(type: str | None, value: str) -> tuple[str, str]:
     """The kind of identifier that was typed or scanned, and the identifier itself."""
     text = value.strip()
-    if text.lower().startswith(("https://", "http://")):
-        carried = parse_qs(urlsplit(text).query).get(QR_FIELD, [""])
-        return IdentifierType.CARD_NUMBER, carried[0]
     if type is not None:
         if type not in TYPES:
             raise InvalidIdentifier(

@@ -1,8 +1,17 @@
 """Transfers, and the requests that wait for their code."""
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index
+from sqlalchemy import (
+    CheckConstraint,
+    ForeignKey,
+    ForeignKeyConstraint,
+    Index,
+    String,
+    bindparam,
+    select,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
+from portal.ledger.models import Account
 from portal.orm import Base, Code, Id, Instant, Points
 
 
@@ -23,6 +32,9 @@ class TransferRequest(Base):
     context: Mapped[Code]
     """The member's session, or the integration, that may confirm it."""
     actor: Mapped[Code]
+    code_sent_to: Mapped[str | None] = mapped_column(String(255))
+    """Where its last code went, masked."""
+    code_sent_at: Mapped[Instant | None]
     created_at: Mapped[Instant]
     expires_at: Mapped[Instant] = mapped_column(index=True)
     used_at: Mapped[Instant | None]
@@ -32,6 +44,7 @@ class TransferRequest(Base):
         CheckConstraint("points > 0", name="points"),
         CheckConstraint("from_account_id <> to_account_id", name="two_accounts"),
         CheckConstraint("used_at IS NULL OR cancelled_at IS NULL", name="one_end"),
+        Index("ix_transfer_request__context", "context", "created_at"),
     )
 
 
@@ -49,6 +62,10 @@ class Transfer(Base):
     to_account_id: Mapped[Id] = mapped_column(ForeignKey("account.id"))
     by_customer_id: Mapped[Id] = mapped_column(ForeignKey("customer.id"))
     points: Mapped[Points]
+    from_sequence: Mapped[Points]
+    """The sender's entry of the event."""
+    to_sequence: Mapped[Points]
+    """The recipient's."""
     from_left: Mapped[Points]
     """The sender's balance afterwards."""
     to_left: Mapped[Points]
@@ -57,6 +74,23 @@ class Transfer(Base):
     __table_args__ = (
         CheckConstraint("points > 0", name="points"),
         CheckConstraint("from_account_id <> to_account_id", name="two_accounts"),
+        *(
+            ForeignKeyConstraint(
+                [f"{end}_account_id", f"{end}_sequence"], ["entry.account_id", "entry.sequence"]
+            )
+            for end in ("from", "to")
+        ),
         Index("ix_transfer__sent", "from_account_id", "created_at", "id"),
         Index("ix_transfer__received", "to_account_id", "created_at", "id"),
     )
+
+
+_down = (
+    select(Account.id)
+    .where(Account.id.in_(bindparam("ids", expanding=True)))
+    .cte("lineage", recursive=True)
+)
+LINEAGE = select(
+    _down.union(select(Account.id).join(_down, Account.merged_into == _down.c.id)).c.id
+)
+"""The accounts named by ``ids``, and all that were merged into them, however long ago."""

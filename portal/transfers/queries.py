@@ -10,12 +10,13 @@ from sqlalchemy import bindparam, func, literal, or_, select, tuple_, union
 from sqlalchemy.orm import Session
 
 from portal import codes
+from portal.ledger import entry_id
 from portal.ledger.errors import InvalidCursor
-from portal.ledger.models import Account, EventDetail
+from portal.ledger.models import EventDetail
 from portal.programs.models import Program
 from portal.transfers import people
 from portal.transfers.errors import TransferNotFound
-from portal.transfers.models import Transfer, TransferRequest
+from portal.transfers.models import LINEAGE, Transfer, TransferRequest
 from portal.transfers.values import (
     Breakup,
     Direction,
@@ -30,15 +31,6 @@ from portal.transfers.values import (
 PAGE, PAGE_MAX = 20, 100
 _Row = Mapping[Any, Any]
 
-_down = (
-    select(Account.id)
-    .where(Account.id.in_(bindparam("ids", expanding=True)))
-    .cte("lineage", recursive=True)
-)
-_LINEAGE = _down.union(select(Account.id).join(_down, Account.merged_into == _down.c.id))
-"""The accounts that are asked for, and all that were merged into them, however long ago."""
-_ours = select(_LINEAGE.c.id)
-
 _ROWS: Any = (
     select(
         Transfer.__table__,
@@ -49,13 +41,14 @@ _ROWS: Any = (
     .outerjoin(EventDetail, EventDetail.event_id == Transfer.event_id)
 )
 _MINE: Any = _ROWS.add_columns(
-    Transfer.from_account_id.in_(_ours).label("out"),
-    Transfer.to_account_id.in_(_ours).label("into"),
+    Transfer.from_account_id.in_(LINEAGE).label("out"),
+    Transfer.to_account_id.in_(LINEAGE).label("into"),
 )
-_ONE = _MINE.where(
-    Transfer.id == bindparam("id"),
-    or_(Transfer.from_account_id.in_(_ours), Transfer.to_account_id.in_(_ours)),
+_THEIRS = _MINE.where(
+    or_(Transfer.from_account_id.in_(LINEAGE), Transfer.to_account_id.in_(LINEAGE))
 )
+_ONE = _THEIRS.where(Transfer.id == bindparam("id"))
+_OF_EVENT = _THEIRS.where(Transfer.event_id == bindparam("id"))
 _OF_REQUEST = _ROWS.add_columns(literal(True).label("out"), literal(False).label("into")).where(
     Transfer.request_id == bindparam("request_id")
 )
@@ -66,7 +59,7 @@ _RECENTS = (
         func.max(Transfer.created_at).label("last_at"),
         func.sum(Transfer.points).label("points"),
     )
-    .where(Transfer.from_account_id.in_(_ours), Transfer.to_account_id.not_in(_ours))
+    .where(Transfer.from_account_id.in_(LINEAGE), Transfer.to_account_id.not_in(LINEAGE))
     .group_by(Transfer.to_account_id)
     .order_by(func.max(Transfer.created_at).desc(), Transfer.to_account_id)
 )
@@ -78,8 +71,13 @@ _GIVEN = (
         func.count().label("transfers"),
         func.max(Transfer.created_at).label("last_at"),
     )
-    .where(Transfer.to_account_id.in_(_ours), Transfer.from_account_id.not_in(_ours))
+    .where(Transfer.to_account_id.in_(LINEAGE), Transfer.from_account_id.not_in(LINEAGE))
     .group_by(Transfer.from_account_id, Transfer.by_customer_id)
+)
+_GIVEN_BY = (
+    select(Transfer.by_customer_id, func.sum(Transfer.points))
+    .where(Transfer.to_account_id.in_(LINEAGE), Transfer.from_account_id.not_in(LINEAGE))
+    .group_by(Transfer.by_customer_id)
 )
 _PENDING = (
     select(TransferRequest.__table__)
@@ -122,7 +120,7 @@ def history(
     parameters: dict[str, Any] = {"ids": list(account_ids)}
     places = []
     for column in (Transfer.from_account_id, Transfer.to_account_id):
-        place = select(Transfer.id, Transfer.created_at).where(column.in_(_ours))
+        place = select(Transfer.id, Transfer.created_at).where(column.in_(LINEAGE))
         if program is not None:
             place = place.where(Transfer.program_id == program)
         if cursor is not None:
@@ -148,16 +146,23 @@ def history(
     )
 
 
-def receipt(session: Session, *, transfer_id: str, account_ids: Sequence[str]) -> Receipt:
-    """One transfer of these accounts.
+def receipt(
+    session: Session,
+    *,
+    account_ids: Sequence[str],
+    transfer_id: str | None = None,
+    event_id: str | None = None,
+) -> Receipt:
+    """One transfer of these accounts, named by its own id or by that of its event.
 
     Raises:
         TransferNotFound: there is none, or it is of others.
     """
-    parameters = {"id": transfer_id, "ids": list(account_ids)}
-    rows = session.connection().execute(_ONE, parameters).mappings().all()
+    statement, named = (_ONE, transfer_id) if event_id is None else (_OF_EVENT, event_id)
+    parameters = {"id": named, "ids": list(account_ids)}
+    rows = session.connection().execute(statement, parameters).mappings().all()
     if not rows:
-        raise TransferNotFound(transfer=transfer_id)
+        raise TransferNotFound()
     return _receipts(session, rows)[0]
 
 
@@ -181,10 +186,11 @@ def _receipts(session: Session, rows: Sequence[_Row]) -> list[Receipt]:
         direction = Direction.OUT
         if row["into"]:
             direction = Direction.WITHIN if row["out"] else Direction.IN
-        left = row["to_left"] if direction is Direction.IN else row["from_left"]
+        end = "to" if direction is Direction.IN else "from"
         receipts.append(
             Receipt(
                 id=row["id"],
+                entry_id=entry_id(row[f"{end}_account_id"], row[f"{end}_sequence"]),
                 direction=direction,
                 points=row["points"],
                 at=row["created_at"],
@@ -194,31 +200,38 @@ def _receipts(session: Session, rows: Sequence[_Row]) -> list[Receipt]:
                 note=row["note"],
                 program_id=row["program_id"],
                 program_name=row["program_name"],
-                breakup=(Breakup(program_id=row["program_id"], points=row["points"], left=left),),
+                breakup=(
+                    Breakup(
+                        program_id=row["program_id"], points=row["points"], left=row[f"{end}_left"]
+                    ),
+                ),
             )
         )
     return receipts
 
 
 def recents(session: Session, *, account_ids: Sequence[str], limit: int = 5) -> list[Recent]:
-    """Whom these accounts sent points to, the last one first, each once."""
-    rows = (
-        session.connection()
-        .execute(_RECENTS.limit(limit), {"ids": list(account_ids)})
-        .mappings()
-        .all()
-    )
-    sides = people.sides(session, (row["to_account_id"] for row in rows))
+    """Whom these accounts sent points to, the last one first, each once.
+
+    Who can receive none (closed, gone, fraud) is left out, whatever the reason.
+    """
+    # Some of the first may be left out, or have become one.
+    statement = _RECENTS.limit(2 * limit + 10)
+    rows = session.connection().execute(statement, {"ids": list(account_ids)}).mappings().all()
+    standings = people.standings(session, (row["to_account_id"] for row in rows))
     found: dict[str, Recent] = {}
     for row in rows:
-        side = sides[row["to_account_id"]]
-        known = found.get(side.account_id or "")
-        found[side.account_id or ""] = Recent(
-            recipient=side,
+        standing = standings[row["to_account_id"]]
+        account_id = standing.side.account_id
+        if not standing.receives or account_id is None:
+            continue
+        known = found.get(account_id)
+        found[account_id] = Recent(
+            recipient=standing.side,
             last_at=known.last_at if known else row["last_at"],
             points=int(row["points"]) + (known.points if known else 0),
         )
-    return list(found.values())
+    return list(found.values())[:limit]
 
 
 def given(session: Session, *, account_id: str) -> list[Given]:
@@ -238,6 +251,12 @@ def given(session: Session, *, account_id: str) -> list[Given]:
     return sorted(found, key=lambda one: (-one.points, one.giver.account_id or ""))
 
 
+def given_by(session: Session, *, account_id: str) -> dict[str, int]:
+    """How many points each customer sent to an account, their own or a household's."""
+    rows = session.connection().execute(_GIVEN_BY, {"ids": [account_id]})
+    return {customer_id: int(points) for customer_id, points in rows}
+
+
 def pending(session: Session, account_id: str, *, at: datetime) -> list[RequestView]:
     """Requests from or to an account that can still be confirmed, oldest first.
 
@@ -248,10 +267,8 @@ def pending(session: Session, account_id: str, *, at: datetime) -> list[RequestV
     return request_views(session, rows, at=at)
 
 
-def request_views(
-    session: Session, rows: Sequence[_Row], *, at: datetime, purpose: str | None = None
-) -> list[RequestView]:
-    """Requests' rows as values; ``purpose`` asks for the times of their codes as well."""
+def request_views(session: Session, rows: Sequence[_Row], *, at: datetime) -> list[RequestView]:
+    """Requests' rows as values."""
     if not rows:
         return []
     used = [row["id"] for row in rows if row["used_at"] is not None]
@@ -273,7 +290,8 @@ def request_views(
             note=row["note"],
             created_at=row["created_at"],
             expires_at=row["expires_at"],
-            resend_at=purpose and codes.resend_at(session, purpose=purpose, subject=row["id"]),
+            destination=row["code_sent_to"],
+            resend_at=row["code_sent_at"] and row["code_sent_at"] + codes.RESEND_AFTER,
             transfer_id=transfers.get(row["id"]),
         )
         for row in rows

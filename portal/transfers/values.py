@@ -88,22 +88,30 @@ class Check:
     @property
     def recipient_display(self) -> str | None:
         """The recipient, masked."""
-        return self.recipient and self.recipient.display
+        return self.recipient.display if self.recipient else None
 
     @property
     def sender_display(self) -> str | None:
         """The sender, masked."""
-        return self.sender and self.sender.display
+        return self.sender.display if self.sender else None
 
     @property
     def from_account(self) -> str | None:
         """The account that sends."""
-        return self.sender and self.sender.account_id
+        return self.sender.account_id if self.sender else None
 
     @property
     def to_account(self) -> str | None:
         """The account that receives; None for a household's that is opened with the request."""
-        return self.recipient and self.recipient.account_id
+        return self.recipient.account_id if self.recipient else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Left:
+    """What the program's limits leave to send; None where there is no such limit."""
+
+    today: int | None
+    this_month: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -171,7 +179,9 @@ class RequestView:
     """A transfer that waits for its code, or what became of it.
 
     ``transfer_id`` is its receipt once it was used; ``note`` is told only
-    while it is open (afterwards the receipt has it).
+    while it is open (afterwards the receipt has it). ``destination`` (masked)
+    is where its last code went, and from ``resend_at`` on a new one may be
+    asked for; None where none was sent.
     """
 
     id: str
@@ -184,6 +194,7 @@ class RequestView:
     note: str | None
     created_at: datetime
     expires_at: datetime
+    destination: str | None
     resend_at: datetime | None
     transfer_id: str | None
 
@@ -220,9 +231,10 @@ class Breakup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Receipt:
-    """A transfer that was made."""
+    """A transfer that was made; ``entry_id`` is the line in the history of the viewing side."""
 
     id: str
+    entry_id: str
     direction: Direction
     points: int
     at: datetime

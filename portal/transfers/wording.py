@@ -7,6 +7,8 @@ carry words of someone we do not know (a link, a demand) to someone else.
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from portal.programs import Program
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Text:
@@ -16,11 +18,12 @@ class Text:
     body: str
 
 
-def code_text(code: str, points: str, recipient: str) -> Text:
+def code_text(code: str, points: str, recipient: str, household: str | None) -> Text:
     """The message with the code of a transfer: it names how much goes to whom (QUALITY, B.2)."""
+    source = f" from {household}" if household is not None else ""
     return Text(
         subject="Your code to send points",
-        body=f"{code} is your code to send {points} to {recipient}. "
+        body=f"{code} is your code to send {points}{source} to {recipient}. "
         "It works once, for five minutes, and for nothing else. "
         "If you did not ask for it, tell it to nobody.",
     )
@@ -42,11 +45,16 @@ def received_text(points: str, sender: str) -> Text:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wording:
-    """The words of all three. Points come as in a sentence, people masked."""
+    """The words of all three: points as ``speak`` says them, people masked.
 
-    code: Callable[[str, str, str], Text] = code_text
+    ``code`` gets the code, the points, the recipient, and the name of the
+    household whose points they are (None: the reader's own).
+    """
+
+    code: Callable[[str, str, str, str | None], Text] = code_text
     sent: Callable[[str, str], Text] = sent_text
     received: Callable[[str, str], Text] = received_text
+    speak: Callable[[Program, int], str] = Program.spoken_points
 
 
 ENGLISH = Wording()
