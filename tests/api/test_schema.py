@@ -71,6 +71,7 @@ def shop(app, member):
         apply(
             CORNER
             | {
+                "transfers": {"enabled": True},
                 "earning": [
                     {"id": "base", "kind": "spend", "currency": "EUR", "per": 100, "points": 1},
                     {"id": "birthday", "kind": "event", "event": "birthday", "points": 75},

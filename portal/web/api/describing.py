@@ -182,6 +182,7 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
         "read_account": "$response.body#/id",
         "change_account": "$response.body#/id",
         "close_account": "$response.body#/id",
+        "freeze_account": "$response.body#/id",
         "adjust_account": "$response.body#/id",
         "list_transactions": "$response.body#/id",
         "read_balances": "$response.body#/id",
@@ -192,6 +193,12 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
         "read_customer_balances": "$response.body#/id",
     },
     "close_account": {"reopen_account": "$response.body#/id"},
+    "freeze_account": {"unfreeze_account": "$response.body#/id"},
+    "create_household": {
+        "read_household": "$response.body#/id",
+        "change_household": "$response.body#/id",
+        "close_household": "$response.body#/id",
+    },
     "create_order": {
         "read_order": "$response.body#/id",
         "capture_order": "$response.body#/id",
@@ -224,6 +231,15 @@ _BODY_LINKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
             "account": "$response.body#/id",
             "name": "birthday",
             "id": "$response.body#/id",
+        },
+        "create_household": {"name": "Dias", "primary": {"account": "$response.body#/id"}},
+    },
+    "create_household": {
+        "check_transfer": {
+            "from": {"customer": "$response.body#/members/0/customer"},
+            "to": {"household": "$response.body#/id"},
+            "points": 10,
+            "issue_code": True,
         },
     },
     "adjust_account": {
