@@ -22,6 +22,7 @@ from portal.members.household_rows import (
     gone,
     locked,
     membership,
+    place,
     require_active,
     require_invited,
     require_member,
@@ -237,26 +238,26 @@ def take_over(session: Session, *, source_id: str, target_id: str, at: datetime)
         held = membership(session, household_id, source_id)
         if held is None or held.status not in PRESENT:
             continue
-        change(session, household_id, source_id, **gone(MembershipStatus.REMOVED, at))
+        place(session, household_id, source_id, **gone(MembershipStatus.REMOVED, at))
         known = membership(session, household_id, target_id)
-        both = [place for place in (known, held) if place is not None and place.status in PRESENT]
-        active = [place for place in both if place.status == ACTIVE]
+        both = [one for one in (known, held) if one is not None and one.status in PRESENT]
+        active = [one for one in both if one.status == ACTIVE]
         free = default_household_id(session, customer_id=target_id) in (None, household_id)
         values = {
             "status": ACTIVE if active else INVITED,
-            "is_primary": any(place.is_primary for place in active),
-            "may_send": any(place.may_send for place in active),
-            "is_default": free and any(place.is_default for place in active),
+            "is_primary": any(one.is_primary for one in active),
+            "may_send": any(one.may_send for one in active),
+            "is_default": free and any(one.is_default for one in active),
             "invited_by": held.invited_by,
             "invited_at": held.invited_at,
-            "joined_at": min((place.joined_at for place in active), default=None),
+            "joined_at": min((one.joined_at for one in active), default=None),
             "left_at": None,
         }
         if known is None:
             key = {"household_id": household_id, "customer_id": target_id}
             session.execute(insert(HouseholdMember), [key | values])
         else:
-            change(session, household_id, target_id, **values)
+            place(session, household_id, target_id, **values)
 
 
 def _part(

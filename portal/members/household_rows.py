@@ -108,8 +108,8 @@ def gone(status: MembershipStatus, at: datetime) -> dict[str, Any]:
     }
 
 
-def change(session: Session, household_id: str, customer_id: str, **values: Any) -> HouseholdView:
-    """Change where someone stands; gives the household as it is then."""
+def place(session: Session, household_id: str, customer_id: str, **values: Any) -> None:
+    """Change where someone stands."""
     session.execute(
         update(HouseholdMember)
         .where(
@@ -119,6 +119,11 @@ def change(session: Session, household_id: str, customer_id: str, **values: Any)
         .values(values)
         .execution_options(synchronize_session=False)
     )
+
+
+def change(session: Session, household_id: str, customer_id: str, **values: Any) -> HouseholdView:
+    """Change where someone stands; gives the household as it is then."""
+    place(session, household_id, customer_id, **values)
     return household(session, household_id)
 
 
