@@ -1,20 +1,16 @@
 """A member's history: every movement in plain words, filtered, each opening to its story."""
 
-import csv
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
-from io import StringIO
 from itertools import groupby
 from typing import Any
 
-from flask import Response, request, stream_with_context, url_for
+from flask import Response, request, url_for
 
 from portal import clock, ledger
 from portal.ledger import Category, EntryType, HistoryLine, HistoryPage, PendingLine
 from portal.ledger.errors import InvalidCursor
 from portal.programs import Program
-from portal.programs.money import decimals_of, plain
 from portal.web import htmx, policy, rendering
 from portal.web.extensions import db
 from portal.web.formatting import day, points
@@ -25,9 +21,6 @@ from portal.web.member.wording import gettext as _
 from portal.web.member.wording import ngettext
 
 PAGE_LINES = 20
-CSV_LINES = 100
-"""How many lines the download reads at a time."""
-_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +80,23 @@ class Line:
 
 
 @dataclass(frozen=True, slots=True)
+class Addresses:
+    """Where this history stands: a member's own, or a household's."""
+
+    page: str
+    download: str
+    values: dict[str, Any] = field(default_factory=dict)
+
+    def list(self, **asked: Any) -> str:
+        """The page, with these filters."""
+        return url_for(self.page, **self.values, **asked)
+
+    def csv(self, **asked: Any) -> str:
+        """The file, with these filters."""
+        return url_for(self.download, **self.values, **asked)
+
+
+@dataclass(frozen=True, slots=True)
 class Day:
     """The movements of one day. ``goes_on``: its heading stands on the page above."""
 
@@ -102,8 +112,27 @@ def history() -> Response:
     chosen = holdings.choose()
     if chosen is None:
         return rendering.page("member/no_account.html")
+    return _show(chosen, Addresses("member.history", "member.history_csv"))
+
+
+@blueprint.get("/households/<household_id>/history")
+@policy.allow(policy.member)
+def household_history(household_id: str) -> Response:
+    """The same of a household's account, for those who are in it."""
+    chosen = holdings.choose_purse(household_id)
+    return _show(
+        chosen,
+        Addresses(
+            "member.household_history",
+            "member.household_history_csv",
+            {"household_id": household_id},
+        ),
+    )
+
+
+def _show(chosen: Chosen, addresses: Addresses) -> Response:
     program, at = chosen.program, clock.now()
-    filters = _filters(program, at)
+    filters = understood(program, at)
     cursor = request.args.get("cursor")
     found = _read(chosen, filters, at, cursor)
     lines = _lines(program, found, at)
@@ -117,12 +146,14 @@ def history() -> Response:
         holdings=chosen.places,
         filters=filters,
         days=_days(lines, program.local_date(at), request.args.get("after") if adding else None),
-        older_href=url_for("member.history", **older) if found.next_cursor else None,
-        older_more_href=url_for("member.history", **older, after=lines[-1].day.isoformat())
+        older_href=addresses.list(**older) if found.next_cursor else None,
+        older_more_href=addresses.list(**older, after=lines[-1].day.isoformat())
         if found.next_cursor
         else None,
-        csv_href=url_for("member.history_csv", **asked_again),
-        clear_href=url_for("member.history", program=request.args.get("program")),
+        list_href=addresses.list(),
+        csv_href=addresses.csv(**asked_again),
+        clear_href=addresses.list(program=request.args.get("program")),
+        household_id=addresses.values.get("household_id"),
         said=_said(found),
     )
 
@@ -133,23 +164,6 @@ def story(entry_id: str) -> Response:
     """One movement with its story; somebody else's is not found, like one that never was."""
     told, program = stories.tell(entry_id, clock.now())
     return rendering.page("member/story.html", "member/_story.html", program=program, story=told)
-
-
-@blueprint.get("/history.csv")
-@policy.allow(policy.member)
-def history_csv() -> Response:
-    """The same list as a file, sent as it is read."""
-    chosen = holdings.choose()
-    at = clock.now()
-    if chosen is None:
-        rows: Iterator[str] = iter([_csv_line(_csv_head())])
-        name = "history"
-    else:
-        rows = _csv_rows(chosen, _filters(chosen.program, at), at)
-        name = f"{chosen.program.id}-{chosen.program.local_date(at).isoformat()}"
-    response = Response(stream_with_context(rows), mimetype="text/csv")
-    response.headers["Content-Disposition"] = f'attachment; filename="{name}.csv"'
-    return response
 
 
 def _read(chosen: Chosen, filters: Filters, at: datetime, cursor: str | None) -> HistoryPage:
@@ -163,7 +177,8 @@ def _read(chosen: Chosen, filters: Filters, at: datetime, cursor: str | None) ->
         return ledger.history(db.session(), **options)
 
 
-def _filters(program: Program, at: datetime) -> Filters:
+def understood(program: Program, at: datetime) -> Filters:
+    """What the address asks for."""
     types = [type for type in EntryType if type.value in request.args.getlist("type")]
     category = request.args.get("category", "")
     asked: dict[str, Any] = {}
@@ -310,100 +325,3 @@ def _said(found: HistoryPage) -> str:
             "%(num)d movement, and older ones", "%(num)d movements, and older ones", count
         )
     return ngettext("%(num)d movement", "%(num)d movements", count)
-
-
-def _csv_head() -> list[str]:
-    return [
-        _("Date"),
-        _("Time"),
-        _("What"),
-        _("Points"),
-        _("Balance after"),
-        _("Type"),
-        _("Which points"),
-        _("Store"),
-        _("Order"),
-        _("Order amount"),
-        _("Currency"),
-        _("Usable through"),
-        _("Recorded on"),
-        _("Reference"),
-        _("Takes back"),
-        _("State"),
-    ]
-
-
-def _csv_rows(chosen: Chosen, filters: Filters, at: datetime) -> Iterator[str]:
-    # The mark lets spreadsheets know that this is UTF-8.
-    yield "\ufeff" + _csv_line(_csv_head())
-    cursor: str | None = None
-    while not filters.wrong:
-        found = ledger.history(
-            db.session(),
-            account_id=chosen.account.id,
-            at=at,
-            limit=CSV_LINES,
-            cursor=cursor,
-            **filters.asked,
-        )
-        yield "".join(
-            _csv_line(cells)
-            for cells in (
-                *(_csv_due(chosen.program, due) for due in found.pending),
-                *(_csv_cells(chosen.program, line, at) for line in found.lines),
-            )
-        )
-        cursor = found.next_cursor
-        if cursor is None:
-            return
-
-
-def _csv_due(program: Program, due: PendingLine) -> list[str]:
-    """What is due and not booked yet: no store, no order, no reference so far."""
-    local = due.occurred_at.astimezone(program.timezone)
-    return [
-        local.date().isoformat(),
-        local.strftime("%H:%M"),
-        _safe(wording.describe(program, due).sentence),
-        plain(due.amount, program.decimals),
-        plain(due.balance_after, program.decimals),
-        _safe(str(wording.TYPE_NAMES[due.type])),
-        _safe(str(wording.CATEGORY_NAMES[due.category])),
-        *[""] * 8,
-        _("Being booked"),
-    ]
-
-
-def _csv_cells(program: Program, line: HistoryLine, at: datetime) -> list[str]:
-    entry, event = line.entry, line.event
-    order = event.order
-    local = entry.occurred_at.astimezone(program.timezone)
-    return [
-        local.date().isoformat(),
-        local.strftime("%H:%M"),
-        _safe(wording.describe_line(program, line, at).sentence),
-        plain(entry.amount, program.decimals),
-        plain(entry.balance_after, program.decimals),
-        _safe(str(wording.TYPE_NAMES[entry.type])),
-        _safe(str(wording.CATEGORY_NAMES[entry.category])),
-        _safe(event.store or ""),
-        _safe(order.number if order else ""),
-        plain(order.value, decimals_of(order.currency)) if order else "",
-        _safe(order.currency if order else ""),
-        program.last_day(entry.expires_at).isoformat() if entry.expires_at else "",
-        program.local_date(entry.recorded_at).isoformat(),
-        entry.id,
-        entry.reverses or "",
-        _("On hold") if wording.hold_end(line.spending, at) else _("Booked"),
-    ]
-
-
-def _safe(text: str) -> str:
-    """Text that no spreadsheet takes for a formula."""
-    return f"'{text}" if text.startswith(_FORMULA_STARTS) else text
-
-
-def _csv_line(cells: list[str]) -> str:
-    line = StringIO()
-    csv.writer(line).writerow(cells)
-    return line.getvalue()

@@ -3,10 +3,13 @@
 from dataclasses import dataclass
 
 from flask import request
+from sqlalchemy.orm import Session
 
-from portal import programs
+from portal import ledger, programs
 from portal.ledger import AccountStatus, AccountView
 from portal.ledger.overview import holdings, lineage_in
+from portal.members import households
+from portal.members.errors import HouseholdNotFound
 from portal.programs import Program
 from portal.web.auth import give_cookie, member, read_cookie
 from portal.web.extensions import db
@@ -69,3 +72,67 @@ def choose() -> Chosen | None:
         ],
         own_ids=frozenset(account.id for account in found),
     )
+
+
+def choose_purse(household_id: str) -> Chosen:
+    """A household's account to show, chosen as a member's own is. Two statements.
+
+    Raises:
+        HouseholdNotFound: the member is not in it.
+    """
+    session = db.session()
+    found = [purse.account for purse in purses(session) if purse.household_id == household_id]
+    known = {program.id: program for program in programs.find_all(session)}
+    shown: dict[str, AccountView] = {}
+    for account in found:
+        if account.program_id not in shown or account.status != AccountStatus.CLOSED:
+            shown[account.program_id] = account
+    if not shown:
+        raise HouseholdNotFound()
+    ordered = sorted(shown, key=lambda id: (not known[id].default, known[id].name))
+    wanted = (request.args.get("program"), read_cookie("program"), member().program_id, ordered[0])
+    chosen = next(id for id in wanted if id in shown)
+    return Chosen(
+        account=shown[chosen],
+        program=known[chosen],
+        lineage=[shown[chosen].id],
+        places=[Place(id=id, name=known[id].name, current=id == chosen) for id in ordered],
+        own_ids=frozenset(account.id for account in found),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Purse:
+    """An account of a household that the member is in."""
+
+    household_id: str
+    name: str
+    may_send: bool
+    account: AccountView
+
+
+def purses(session: Session) -> list[Purse]:
+    """The accounts of all households that the member is in."""
+    who = member().customer_id
+    found = []
+    for one in households.households_of(session, customer_id=who, status=("active",)):
+        mine = one.member(who)
+        found += [
+            Purse(one.id, one.name, mine is not None and mine.may_send, account)
+            for account in households.accounts_of(session, household_id=one.id)
+        ]
+    return found
+
+
+def readable(session: Session) -> dict[str, str | None]:
+    """The accounts that a member may read: theirs, and with its id each household's.
+
+    Two statements.
+    """
+    who = member().customer_id
+    own: dict[str, str | None] = {
+        account.id: None for account in ledger.accounts_of(session, customer_id=who)
+    }
+    for purse in purses(session):
+        own[purse.account.id] = purse.household_id
+    return own

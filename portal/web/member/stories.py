@@ -4,17 +4,21 @@ from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from portal import ledger, programs
+from flask import url_for
+
+from portal import ledger, programs, transfers
 from portal.checkout import receipts
 from portal.checkout.receipts import Receipt, Sibling, Why
 from portal.ledger import Category, EntryType, EventName, LotPart, Story
 from portal.ledger.errors import AccountNotFound, EntryNotFound
 from portal.ledger.overview import holdings
 from portal.programs import Program
+from portal.transfers import Direction
 from portal.web.auth import member
 from portal.web.extensions import db
 from portal.web.formatting import day, moment, money, points
 from portal.web.member import wording
+from portal.web.member.holdings import purses
 from portal.web.member.wording import gettext as _
 
 
@@ -95,6 +99,9 @@ def tell(entry_id: str, at: datetime) -> tuple[Told, Program]:
     session = db.session()
     key = ledger.entry_key(entry_id)
     own = {account.id: account for account in holdings(session, customer_id=member().customer_id)}
+    if key is not None and key[0] not in own:
+        # Not theirs alone, but perhaps a household's that they are in.
+        own = {one.account.id: one.account for one in purses(session)}
     if key is None or key[0] not in own:
         raise EntryNotFound()
     try:
@@ -125,7 +132,7 @@ def tell(entry_id: str, at: datetime) -> tuple[Told, Program]:
     told = Told(
         title=words.sentence,
         line=head,
-        facts=_facts(program, story, receipt, at),
+        facts=_facts(program, story, receipt, at) + _sending(story),
         reasons=_reasons(program, story, receipt),
         parts=parts,
         bought=_bought(receipt),
@@ -157,7 +164,7 @@ def _facts(program: Program, story: Story, receipt: Receipt | None, at: datetime
         facts.append(Fact(_("Order"), event.order.number))
         facts.append(Fact(_("Order amount"), money(event.order.value, event.order.currency)))
     facts += _paid(story, receipt)
-    facts.append(Fact(_("Done by"), wording.who(event.actor)))
+    facts.append(Fact(_("Done by"), _who(event.actor)))
     if event.note:
         facts.append(Fact(_("Note"), event.note))
     elif event.reason and not (receipt and entry.type == EntryType.EARN):
@@ -183,6 +190,33 @@ def _facts(program: Program, story: Story, receipt: Receipt | None, at: datetime
         if later not in told
     )
     return facts
+
+
+def _who(actor: str) -> str:
+    # In a household it need not be the reader.
+    if actor.startswith("member:") and actor != member().actor:
+        return _("Another member")
+    return wording.who(actor)
+
+
+def _sending(story: Story) -> list[Fact]:
+    """The receipt of what was sent or received, with the other side."""
+    entry = story.line.entry
+    if entry.type != EntryType.TRANSFER:
+        return []
+    try:
+        receipt = transfers.receipt(
+            db.session(), account_ids=[entry.account_id], event_id=story.line.event.id
+        )
+    except transfers.TransferNotFound:
+        return []
+    out = receipt.direction != Direction.IN
+    other = receipt.recipient if out else receipt.sender
+    href = url_for("member.transfer", transfer_id=receipt.id)
+    return [
+        Fact(_("Sent to") if out else _("Received from"), other.display),
+        Fact(_("Receipt"), _("See the receipt"), href),
+    ]
 
 
 def _paid(story: Story, receipt: Receipt | None) -> list[Fact]:
