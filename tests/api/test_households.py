@@ -10,7 +10,7 @@ OTHER_PROGRAM = CORNER | {"id": "clothes", "default": False, "earning": EARNING}
 
 
 @pytest.fixture
-def shop(app):
+def sending(app):
     """Programs in which orders earn."""
     with app.app_context():
         apply(CORNER | {"earning": EARNING})
@@ -18,33 +18,9 @@ def shop(app):
 
 
 @pytest.fixture
-def ana(till, shop):
-    return enrolled(
-        till,
-        mobile="+351912345678",
-        email="ana@example.com",
-        card_number="A-1",
-        first_name="Ana",
-        last_name="Dias",
-        points=1000,
-    )
-
-
-@pytest.fixture
-def rui(till, shop):
-    return enrolled(till, mobile="+351919999989", first_name="Rui", last_name="Dias", points=500)
-
-
-@pytest.fixture
 def family(till, ana, rui):
     """Ana's household, with Rui in it."""
     return household_of(till, ana, rui, external_id="1981")
-
-
-def purse(till, household, program="corner"):
-    """The household's account in a program, as it stands."""
-    shown = till.get(f"/households/{household['id']}")["accounts"]
-    return next(account for account in shown if account["program"] == program)
 
 
 def member(household, account):
@@ -127,7 +103,7 @@ def test_nobody_is_found_by_what_nobody_is_known_by(till, family):
 
 
 @pytest.mark.parametrize("path", ["/households/hh_0", "/households?customer=cus_0"])
-def test_what_is_not_there_is_404(till, shop, path):
+def test_what_is_not_there_is_404(till, sending, path):
     assert till("GET", path).status_code == 404
 
 
@@ -253,94 +229,11 @@ def test_it_closes_when_it_holds_nothing(till, family, rui):
         till.refuses(409, "household_closed", method, path + after, body)
 
 
-# -- the common purse at the till
+# -- standing
 
 
 def order(number, **more):
     return {"id": f"R-{number}", "value": 40000, "currency": "EUR", **more}
-
-
-def test_what_a_member_buys_earns_for_their_default_household(till, family, ana, rui):
-    placed = till.post("/orders", order(1, account=rui["id"]))
-    shared = purse(till, family)
-    assert [earned["account"] for earned in placed["earned"]] == [shared["id"]]
-    assert (shared["balance"], shared["lifetime_purchases"]) == (400, 40000)
-    assert till.get(f"/accounts/{rui['id']}")["balance"] == 500
-    path = f"/households/{family['id']}/members/{rui['customer']}"
-    assert till("PATCH", path, {"default": False}).status_code == 200
-    till.post("/orders", order(2, account=rui["id"]))
-    assert purse(till, family)["balance"] == 400
-    assert till.get(f"/accounts/{rui['id']}")["balance"] == 900
-
-
-NAMINGS = [
-    {"household": "$HOUSEHOLD"},
-    {"identifier": {"type": "external_id", "value": "1981"}},
-    {"identifier": {"type": "primary_id", "value": "$CUSTOMER"}},
-    {"identifier": {"type": "primary_card_number", "value": "A-1"}},
-    {"identifier": {"type": "primary_mobile", "value": "912345678"}},
-    {"identifier": {"type": "primary_email", "value": "ana@example.com"}},
-]
-
-
-def named(naming, family, ana):
-    """A way to name the household, with its ids in place."""
-    known = {"$HOUSEHOLD": family["id"], "$CUSTOMER": ana["customer"]}
-    return {
-        name: {**value, "value": known.get(value["value"], value["value"])}
-        if isinstance(value, dict)
-        else known[value]
-        for name, value in naming.items()
-    }
-
-
-@pytest.mark.parametrize("naming", NAMINGS)
-def test_a_household_is_named_at_the_till_as_a_member_is(till, family, ana, naming):
-    named_so = named(naming, family, ana)
-    shared = purse(till, family)["id"]
-    give = {"points": 1000, "reason": "goodwill_credit"}
-    till.post(f"/accounts/{shared}/adjustments", give)
-    basket = {"value": 40000, "currency": "EUR"}
-    quote = till.post("/quotes", {**named_so, "order": basket}, status=200)
-    assert (quote["max_points"], quote["would_earn"]) == (1000, 400)
-    assert [source["account"] for source in quote["sources"]] == [shared]
-    paid = {**named_so, "redeem": {"points": 100}, "quote": quote["id"]}
-    placed = till.post("/orders", order(1, **paid))
-    assert [one["account"] for one in placed["redemptions"]] == [shared]
-    assert [one["account"] for one in placed["earned"]] == [shared]
-    redeemed = till.post("/redemptions", {**named_so, "points": 50})
-    assert redeemed["account"] == shared
-    assert purse(till, family)["balance"] == 1000 - 100 + 399 - 50
-    assert till.get(f"/accounts/{ana['id']}")["balance"] == 1000
-
-
-def test_a_customers_external_id_comes_before_a_households(till, family):
-    twin = enrolled(till, external_id="1981", points=70)
-    identifier = {"type": "external_id", "value": "1981"}
-    quote = till.post(
-        "/quotes",
-        {"identifier": identifier, "order": {"value": 100, "currency": "EUR"}},
-        status=200,
-    )
-    assert [source["account"] for source in quote["sources"]] == [twin["id"]]
-    query = {"identifier_type": "external_id", "identifier_value": "1981"}
-    assert [one["id"] for one in till.get("/accounts", **query)["data"]] == [twin["id"]]
-    assert [one["id"] for one in till.get("/households", **query)["data"]] == [family["id"]]
-
-
-def test_what_nobody_is_known_by_is_refused_at_the_till(till, family):
-    for naming in (
-        {"household": "hh_0"},
-        {"identifier": {"type": "primary_mobile", "value": "+351911111111"}},
-        {"identifier": {"type": "external_id", "value": "nobody"}},
-    ):
-        body = {**naming, "points": 10}
-        response = till("POST", "/redemptions", body)
-        assert response.status_code == 404, response.text
-        assert response.json["legacy_code"] == 816
-
-
-# -- standing
 
 
 def test_a_frozen_account_earns_and_nothing_leaves(till, ana):

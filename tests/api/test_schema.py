@@ -75,7 +75,7 @@ def shop(app, member):
                 "earning": [
                     {"id": "base", "kind": "spend", "currency": "EUR", "per": 100, "points": 1},
                     {"id": "birthday", "kind": "event", "event": "birthday", "points": 75},
-                ]
+                ],
             }
         )
 

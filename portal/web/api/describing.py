@@ -13,10 +13,11 @@ from marshmallow import Schema
 
 from portal.web.api import shapes, views
 from portal.web.api.endpoint import JSON_TYPE, Operation, blueprint, operations, respond
-from portal.web.api.examples import ANSWERS, request
+from portal.web.api.examples import ANSWERS
 from portal.web.api.fields import Either, OneOrMore, properties
 from portal.web.api.idempotency import HEADER, KEY_LENGTH_MAX, KEY_PATTERN
 from portal.web.api.schemas import Nothing
+from portal.web.api.snippets import request
 from portal.web.policy import allow, anyone
 
 PROBLEM_TYPE = "application/problem+json"

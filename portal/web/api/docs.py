@@ -10,7 +10,7 @@ from flask import render_template, request
 
 from portal.access.keys import Scope
 from portal.errors import PortalError
-from portal.web.api import describing, examples, walk
+from portal.web.api import describing, examples, snippets, walk
 from portal.web.api.endpoint import JSON_TYPE, blueprint, operations
 from portal.web.errors import status_of
 from portal.web.policy import allow, anyone
@@ -116,8 +116,8 @@ def _groups() -> dict[str, list[Shown]]:
                 body=tuple(_rows(_body(document, described))),
                 status=int(operation.status),
                 answer=describing.name_of(operation.answer),
-                curl=examples.curl(*shown, keyed=operation.keyed),
-                python=examples.python(*shown, keyed=operation.keyed),
+                curl=snippets.curl(*shown, keyed=operation.keyed),
+                python=snippets.python(*shown, keyed=operation.keyed),
                 example=json.dumps(examples.ANSWERS[operation.name], ensure_ascii=False, indent=2),
             )
         )
