@@ -14,14 +14,14 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
-from portal import codes, ledger, outbox, programs
+from portal import codes, ledger, outbox
 from portal.checkout import approving, drawing, earnings
 from portal.checkout.approving import CodeLook
 from portal.checkout.errors import (
     InsufficientValue,
     QuoteNotFound,
 )
-from portal.checkout.holders import Party, find_party, look_at, require_spender
+from portal.checkout.holders import Party, find_party, look_at, program_of, require_spender
 from portal.checkout.models import Quote as QuoteRow
 from portal.checkout.pricing import Room, Terms, in_currency, room, standing, then
 from portal.checkout.values import Basket, Holder, Quote, Source, Warning
@@ -171,7 +171,7 @@ def offers_of(
     offers = []
     for account_id in account_ids:
         look, bound = looks[account_id], (terms or {}).get(account_id)
-        program = programs.find(session, look.program_id) if bound is None else bound.program
+        program = program_of(look) if bound is None else bound.program
         program = in_currency(program, order.currency)
         position = ledger.position(session, account_id=account_id, at=at)
         blocked = _blocked(session, look)
