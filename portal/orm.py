@@ -10,13 +10,14 @@ import json
 import secrets
 import select
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Annotated, Any, cast
 
 import psycopg
 import pysqlite3.dbapi2
+from psycopg.pq import TransactionStatus
 from sqlalchemy import (
     JSON,
     BigInteger,
@@ -24,6 +25,7 @@ from sqlalchemy import (
     DateTime,
     Dialect,
     Engine,
+    Executable,
     LargeBinary,
     MetaData,
     String,
@@ -38,6 +40,8 @@ from sqlalchemy.pool import ConnectionPoolEntry
 from sqlalchemy.types import TypeDecorator
 
 from portal.errors import Busy, Misuse
+
+_Statement = tuple[Executable, Sequence[dict[str, Any]]]
 
 LOCK_WAIT_SECONDS = 5
 """How long a write waits for another before it says "try again"."""
@@ -116,6 +120,21 @@ def new_id(prefix: str) -> str:
     return f"{prefix}_" + "".join(_ALPHABET[number >> shift & 31] for shift in range(95, -1, -5))
 
 
+class _Reader(psycopg.Connection[Any]):
+    """A connection that stays prepared: a rollback makes psycopg forget every statement.
+
+    A reading transaction has nothing to take back, so that it ends with COMMIT.
+    Otherwise each look at something would cost all that follow on the same
+    connection their plans.
+    """
+
+    def rollback(self) -> None:
+        if self.read_only and self.pgconn.transaction_status == TransactionStatus.INTRANS:
+            self.commit()
+        else:
+            super().rollback()
+
+
 def make_engine(url: str, *, pool_size: int = 8) -> Engine:
     """An engine for ``url`` that keeps the promises in this module's docstring."""
     options = engine_options(url, pool_size=pool_size)
@@ -156,7 +175,9 @@ def prepare_engine(engine: Engine) -> Engine:
         event.listen(engine, "connect", _set_up_sqlite)
         event.listen(engine, "begin", _begin_sqlite)
     else:
+        event.listen(engine, "do_connect", _connect_postgresql)
         event.listen(engine, "begin", _begin_postgresql)
+        event.listen(engine, "before_cursor_execute", _send_waiting)
         event.listen(engine, "checkout", _refuse_dropped)
     return engine
 
@@ -183,6 +204,10 @@ def _begin_sqlite(connection: Connection) -> None:
         connection.exec_driver_sql(f"PRAGMA query_only={'OFF' if write else 'ON'}")
         connection.info["query_only"] = not write
     connection.exec_driver_sql("BEGIN IMMEDIATE" if write else "BEGIN")
+
+
+def _connect_postgresql(_dialect: Any, _record: Any, args: Any, options: Any) -> _Reader:
+    return _Reader.connect(*args, **options)
 
 
 def _begin_postgresql(connection: Connection) -> None:
@@ -220,19 +245,27 @@ def writing(session: Session) -> Iterator[Session]:
             raise Misuse("changes were made before writing() began; they would be lost")
         session.rollback()
     session.info["writing"] = True
+    waiting: list[_Statement] = []
     try:
         # Asked before anything else runs: an option that comes after the first
         # statement would only warn, and leave the transaction a reading one.
-        session.connection(execution_options=WRITE_OPTIONS)
+        connection = session.connection(execution_options=WRITE_OPTIONS)
+        if connection.dialect.name == "postgresql":
+            session.info["waiting"] = connection.info["waiting"] = waiting
         yield session
+        session.flush()
+        if waiting:
+            _send_waiting(connection, commit=True)
         session.commit()
     except BaseException as error:
+        waiting.clear()
         session.rollback()
         if is_contention(error):
             raise Busy() from error
         raise
     finally:
         session.info["writing"] = False
+        session.info["waiting"] = None
 
 
 recording = writing
@@ -253,21 +286,44 @@ def is_contention(error: BaseException) -> bool:
     return isinstance(original, pysqlite3.dbapi2.OperationalError) and "locked" in str(original)
 
 
-@contextmanager
-def pipelined(session: Session) -> Iterator[Connection]:
-    """Statements whose results nobody reads, sent without waiting for each answer.
+def later(session: Session, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
+    """Write what nobody reads the result of: by the next statement, at the latest by the commit.
 
-    PostgreSQL takes them in one round trip and reports the first failure at
-    the end; SQLite has no round trips, and simply runs them.
+    On PostgreSQL what waits travels in one round trip, at best together with
+    COMMIT, and the first failure is told there. Every other statement of the
+    session comes after it, so that nothing can be read that is still to be
+    written. SQLite has no round trips, and runs it at once.
     """
-    connection = session.connection()
-    if connection.dialect.name != "postgresql":
-        yield connection
+    if not rows:
         return
+    waiting: list[_Statement] | None = session.info.get("waiting")
+    # What may be taken back to a savepoint is told before it.
+    if waiting is not None and not session.in_nested_transaction():
+        waiting.append((statement, rows))
+    else:
+        _run(session.connection(), statement, rows)
+
+
+def _run(connection: Connection, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:
+    connection.execute(statement, rows[0] if len(rows) == 1 else rows)
+
+
+def _send_waiting(connection: Connection, *_: Any, commit: bool = False) -> None:
+    """Send what waits in one pipeline; with ``commit``, COMMIT is the last of it."""
+    waiting: list[_Statement] | None = connection.info.get("waiting")
+    if not waiting:
+        return
+    sending = waiting[:]
+    waiting.clear()
     driver = cast("psycopg.Connection[Any]", connection.connection.driver_connection)
     try:
+        # Open for these statements only: whatever is read, rolled back or cut
+        # afterwards finds the connection as it knows it.
         with driver.pipeline():
-            yield connection
+            for statement, rows in sending:
+                _run(connection, statement, rows)
+            if commit:
+                driver.commit()
     except psycopg.Error as error:
         # The answers come when the pipeline ends, past SQLAlchemy: named as it names them.
         raise DBAPIError.instance(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 from sqlalchemy import event, insert, select, text, update
-from sqlalchemy.exc import DBAPIError, IntegrityError
+from sqlalchemy.exc import DBAPIError, IntegrityError, OperationalError
 from sqlalchemy.orm import Session
 
 from portal import orm
@@ -202,9 +202,56 @@ def test_ids_sort_by_age_and_do_not_repeat():
 
 
 def test_statements_are_sent_together_and_the_first_failure_is_told(session):
-    with pytest.raises(IntegrityError, match=r"(?i)unique"), orm.writing(session):  # noqa: PT012, SIM117
-        with orm.pipelined(session) as connection:
-            connection.execute(ADD, program())
-            connection.execute(ADD, program())
-            connection.execute(ADD, program("second"))
+    with pytest.raises(IntegrityError, match=r"(?i)unique"), orm.writing(session):  # noqa: PT012
+        orm.later(session, ADD, [program()])
+        orm.later(session, ADD, [program(), program("second")])
+        orm.later(session, ADD, [])
     assert names(session) == set()
+    with orm.writing(session):
+        orm.later(session, ADD, [program()])
+    assert names(session) == {"corner"}
+
+
+def test_whatever_is_read_comes_after_what_waits(session):
+    with orm.writing(session):
+        orm.later(session, ADD, [program()])
+        assert set(session.execute(select(Program.id)).scalars()) == {"corner"}
+        orm.later(session, ADD, [program("second")])
+        session.add(Program(**program("third")))
+    assert names(session) == {"corner", "second", "third"}
+
+
+def test_what_waits_is_given_up_with_the_rest(session):
+    with pytest.raises(ZeroDivisionError), orm.writing(session):  # noqa: PT012
+        orm.later(session, ADD, [program()])
+        _ = 1 / 0
+    with orm.writing(session):
+        with pytest.raises(ZeroDivisionError), session.begin_nested():  # noqa: PT012
+            orm.later(session, ADD, [program("nested")])
+            _ = 1 / 0
+        orm.later(session, ADD, [program("second")])
+    assert names(session) == {"second"}
+
+
+def test_a_connection_cut_while_committing_is_told_as_such(session, engine):
+    if engine.dialect.name == "sqlite":
+        return
+    with pytest.raises(OperationalError), orm.writing(session):  # noqa: PT012
+        orm.later(session, ADD, [program()])
+        cut = text("SELECT pg_terminate_backend(:pid)")
+        pid = session.connection().connection.driver_connection.info.backend_pid
+        with engine.connect() as other:
+            other.execute(cut, {"pid": pid})
+    assert names(session) == set()
+    with orm.writing(session):
+        orm.later(session, ADD, [program()])
+    assert names(session) == {"corner"}
+
+
+def test_looking_around_keeps_what_was_prepared(session, engine):
+    if engine.dialect.name == "sqlite":
+        return
+    for _ in range(10):
+        names(session)
+    prepared = text("SELECT count(*) FROM pg_prepared_statements")
+    assert session.execute(prepared).scalar_one() > 0

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import Text, bindparam, cast, select
 from sqlalchemy.orm import Session
 
 from portal import ledger, members, programs
@@ -19,21 +19,17 @@ from portal.members.errors import CustomerNotFound, NotEnrolled, NotInHousehold
 from portal.members.models import Customer
 from portal.programs import Program
 from portal.programs.errors import NoDefaultProgram
+from portal.programs.models import Program as ProgramRow
 
 _LOOK = (
+    # All that a posting needs too, so that a redemption locks and reads its account once.
     select(
-        Account.id,
-        Account.program_id,
-        Account.customer_id,
-        Account.household_id,
-        Account.status,
-        Account.balance,
-        Account.lifetime,
-        Account.taken_back,
-        Account.lifetime_purchases,
-        Account.next_due_at,
+        *ledger.POSTED,
         Customer.fraud_status,
+        ProgramRow.version.label("program_version"),
+        cast(ProgramRow.document, Text).label("program_document"),
     )
+    .join(ProgramRow, ProgramRow.id == Account.program_id)
     .outerjoin(Customer, Customer.id == Account.customer_id)
     .where(Account.id.in_(bindparam("ids", expanding=True)))
     .order_by(Account.id)
@@ -270,6 +266,11 @@ def look_at(session: Session, ids: Collection[str], *, lock: bool) -> dict[str, 
         if account_id not in found:
             raise AccountNotFound(account=account_id)
     return found
+
+
+def program_of(look: Any) -> Program:
+    """The program of an account that was looked at, as of that moment."""
+    return programs.queries.from_row(look.program_version, look.program_document)
 
 
 def require_spender(session: Session, look: Any) -> None:

@@ -25,6 +25,7 @@ from portal.checkout.holders import (
     find_party,
     look_at,
     own_account,
+    program_of,
     require_spender,
 )
 from portal.checkout.models import Placement
@@ -261,7 +262,7 @@ class _Placing:
         """The rules that hold: those of the quote, else the present ones."""
         if bound is not None:
             return bound.of(account_id).program
-        return in_currency(programs.find(self.session, look.program_id), self.money.currency)
+        return in_currency(program_of(look), self.money.currency)
 
     def _add(self, account_id: str, program: Program, price: Price) -> None:
         self.payments.append(_Payment(account_id=account_id, program=program, price=price))

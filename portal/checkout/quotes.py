@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
-from portal import codes, ledger, outbox, programs
+from portal import codes, ledger, outbox
 from portal.checkout import approving, drawing, earnings
 from portal.checkout.approving import CodeLook
 from portal.checkout.errors import (
@@ -26,6 +26,7 @@ from portal.checkout.holders import (
     approver_of,
     find_party,
     look_at,
+    program_of,
     require_spender,
 )
 from portal.checkout.models import Quote as QuoteRow
@@ -177,7 +178,7 @@ def offers_of(
     offers = []
     for account_id in account_ids:
         look, bound = looks[account_id], (terms or {}).get(account_id)
-        program = programs.find(session, look.program_id) if bound is None else bound.program
+        program = program_of(look) if bound is None else bound.program
         program = in_currency(program, order.currency)
         position = ledger.position(session, account_id=account_id, at=at)
         blocked = _blocked(session, look)

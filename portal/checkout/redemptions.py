@@ -17,7 +17,7 @@ from portal.checkout import approving, binding
 from portal.checkout.approving import Approval
 from portal.checkout.binding import Bound
 from portal.checkout.errors import OtherCustomers, OtherStore, ReversalOff, WrongUnit
-from portal.checkout.holders import look_at, require_spender
+from portal.checkout.holders import look_at, program_of, require_spender
 from portal.checkout.naming import IDENTIFIER_TYPES, Naming
 from portal.checkout.pricing import (
     held_until,
@@ -98,7 +98,7 @@ def redeem(
     bound = _bind(session, account_id, wish, order, at=at)
     look = look_at(session, [account_id], lock=True)[account_id]
     require_spender(session, look)
-    program = programs.find(session, look.program_id)
+    program = program_of(look)
     require_unit(program, wish.unit)
     rules = in_currency(program, order.currency if order else None)
     terms = bound.of(account_id) if bound is not None else None
@@ -149,6 +149,7 @@ def redeem(
             request_id=request_id,
         ),
         at=at,
+        locked=look._mapping,
     )
     if bound is not None:
         binding.use(session, bound.id, used_for=redemption.id, at=at)

@@ -26,7 +26,7 @@ from portal.ledger.models import (
     EventName,
     RedemptionStatus,
 )
-from portal.ledger.posting import Happening, Movement, post
+from portal.ledger.posting import POSTED, Happening, Movement, post
 from portal.ledger.queries import (
     accounts_of,
     balance_series,
@@ -83,6 +83,7 @@ from portal.ledger.verification import Difference, verify
 
 __all__ = [
     "NEVER",
+    "POSTED",
     "AccountStatus",
     "AccountView",
     "Bought",

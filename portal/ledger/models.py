@@ -407,6 +407,7 @@ class Redemption(Base):
         CheckConstraint("points > 0", name="points"),
         CheckConstraint("points_reversed BETWEEN 0 AND points", name="points_reversed"),
         Index("ix_redemption__account_id", "account_id", "created_at"),
+        Index("uq_redemption__entry", "account_id", "entry_sequence", unique=True),
         Index(
             "ix_redemption__held",
             "account_id",

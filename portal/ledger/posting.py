@@ -7,12 +7,12 @@ same number of statements.
 """
 
 import secrets
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.orm import Session
 
 from portal.errors import Misuse
@@ -62,7 +62,7 @@ from portal.ledger.values import (
     Transfer,
     entry_id,
 )
-from portal.orm import pipelined
+from portal.orm import later
 
 Movement = Earn | Bought | Spend | Transfer
 
@@ -120,6 +120,14 @@ _FIGURES = (
     "enrolled_at",
     "updated_at",
 )
+POSTED: tuple[Any, ...] = (
+    Account.id,
+    Account.program_id,
+    Account.customer_id,
+    Account.household_id,
+    *(getattr(Account, name) for name in _FIGURES),
+)
+"""What a posting must know of an account. Whoever has locked it with these spares a second lock."""
 _UPDATE_ACCOUNT = (
     update(Account)
     .where(Account.id == bindparam("of_id"))
@@ -145,13 +153,21 @@ _UPDATE_REDEMPTION = (
 class Posting:
     """Locked, settled accounts, and the events being booked on them."""
 
-    def __init__(self, session: Session, account_ids: Iterable[str], *, at: datetime):
+    def __init__(
+        self,
+        session: Session,
+        account_ids: Iterable[str],
+        *,
+        at: datetime,
+        locked: Sequence[Mapping[Any, Any]] | None = None,
+    ):
+        """Lock the accounts, unless their rows come ``locked`` with all of :data:`POSTED`."""
         self.session = session
         self.at = at
         self.shelf = Shelf(session)
         self.events: list[EventDraft] = []
         self.redemptions: list[Row] = []
-        rows = lock(session, sorted(set(account_ids)))
+        rows = lock(session, sorted(set(account_ids))) if locked is None else locked
         self.shelf.prepare(rows, at=at)
         self.books = {row["id"]: AccountBook(row, self.shelf) for row in rows}
         for book in self.books.values():
@@ -328,19 +344,19 @@ class Posting:
             book.row["updated_at"] = self.at
             self.events.extend(book.events)
             book.seal()
-        with pipelined(self.session) as connection:
-            self._write(connection, books)
+        self._write(books)
         return [_posted(event) for event in events]
 
-    def _write(self, connection: Connection, books: Sequence[AccountBook]) -> None:
+    def _write(self, books: Sequence[AccountBook]) -> None:
+        session = self.session
         entries = [entry for book in books for entry in book.entries]
         lots = [lot for book in books for lot in book.lots.values()]
         debts = [(book.id, debt) for book in books for debt in book.debts_known()]
-        _send(connection, _INSERT_EVENT, [e.row for e in self.events if e.entries or e.detail])
-        _send(connection, _INSERT_DETAIL, [e.detail for e in self.events if e.detail])
-        _send(connection, _INSERT_ENTRY, [entry.row for entry in entries])
-        _send(
-            connection,
+        later(session, _INSERT_EVENT, [e.row for e in self.events if e.entries or e.detail])
+        later(session, _INSERT_DETAIL, [e.detail for e in self.events if e.detail])
+        later(session, _INSERT_ENTRY, [entry.row for entry in entries])
+        later(
+            session,
             _INSERT_LOT,
             [
                 {
@@ -353,8 +369,8 @@ class Posting:
                 if lot.new
             ],
         )
-        _send(
-            connection,
+        later(
+            session,
             _INSERT_DEBT,
             [
                 {
@@ -368,8 +384,8 @@ class Posting:
                 if debt.new
             ],
         )
-        _send(
-            connection,
+        later(
+            session,
             _INSERT_ALLOCATION,
             [
                 {
@@ -383,8 +399,8 @@ class Posting:
                 for (lot, debit), points in entry.allocations.items()
             ],
         )
-        _send(
-            connection,
+        later(
+            session,
             _UPDATE_LOT,
             [
                 {
@@ -396,8 +412,8 @@ class Posting:
                 if lot.dirty and not lot.new
             ],
         )
-        _send(
-            connection,
+        later(
+            session,
             _UPDATE_DEBT,
             [
                 {
@@ -410,14 +426,14 @@ class Posting:
                 if debt.dirty and not debt.new
             ],
         )
-        _send(
-            connection,
+        later(
+            session,
             _UPDATE_ACCOUNT,
             [{"of_id": book.id, **{n: book.row[n] for n in _FIGURES}} for book in books],
         )
-        _send(connection, _INSERT_REDEMPTION, self.redemptions)
-        _send(
-            connection,
+        later(session, _INSERT_REDEMPTION, self.redemptions)
+        later(
+            session,
             _UPDATE_REDEMPTION,
             [row for book in books for row in book.redemption_updates],
         )
@@ -477,13 +493,6 @@ def lock(session: Session, ids: Sequence[str]) -> list[dict[str, Any]]:
         known = {row["id"] for row in rows}
         raise AccountNotFound(account=next(i for i in ids if i not in known))
     return rows
-
-
-def _send(connection: Connection, statement: Any, rows: Sequence[Row]) -> None:
-    if len(rows) == 1:
-        connection.execute(statement, rows[0])
-    elif rows:
-        connection.execute(statement, list(rows))
 
 
 def _posted(event: EventDraft) -> Posted:

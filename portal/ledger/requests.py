@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 
 from portal.ledger.errors import AnswerForgotten, KeyReused, RequestInFlight
 from portal.ledger.models import Request
-from portal.orm import LOCK_WAIT_SECONDS, is_contention, new_id
+from portal.orm import LOCK_WAIT_SECONDS, is_contention, later, new_id
 
 _VALUES: dict[str, Any] = {
     name: bindparam(name) for name in ("client", "key", "id", "fingerprint", "created_at")
@@ -132,17 +132,15 @@ def finish(
     effect: str | None = None,
 ) -> None:
     """Store the answer to a claimed request, in the transaction that did it."""
-    session.connection().execute(
-        _FINISH,
-        {
-            "of_client": claim.client,
-            "of_key": claim.key,
-            "status": status,
-            "content_type": content_type,
-            "body": body,
-            "effect": effect,
-        },
-    )
+    answer = {
+        "of_client": claim.client,
+        "of_key": claim.key,
+        "status": status,
+        "content_type": content_type,
+        "body": body,
+        "effect": effect,
+    }
+    later(session, _FINISH, [answer])
 
 
 def forget_answers(session: Session, *, before: datetime) -> int:

@@ -131,6 +131,7 @@ def redeem(
     grace_expires_at: datetime | None = None,
     idle_expires_at: datetime | None = None,
     program_version: int | None = None,
+    locked: Mapping[Any, Any] | None = None,
 ) -> RedemptionView:
     """Spend points, soonest to expire first. Rule: 004, "Redeeming rewards".
 
@@ -140,12 +141,14 @@ def redeem(
         held_until: only hold them, until captured, voided, or this instant.
         grace_expires_at: until when points that die during the hold live on
             if it ends by itself.
+        locked: the account's row with all of :data:`POSTED`, where this very
+            transaction has locked it and not posted to it since.
 
     Raises:
         InsufficientPoints: the spendable balance is smaller.
         AccountClosed, AccountFrozen, AccountMerged, AccountNotFound, InvalidPoints.
     """
-    posting = Posting(session, [account_id], at=at)
+    posting = Posting(session, [account_id], at=at, locked=[locked] if locked else None)
     event = posting.begin(facts)
     face = NewRedemption(
         id=new_id("red"),

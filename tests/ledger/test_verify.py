@@ -92,6 +92,8 @@ def edited(book, session, engine, at):
                     connection.exec_driver_sql(
                         f"ALTER TABLE {table} DROP CONSTRAINT {check['name']}"
                     )
+        # The database refuses a second redemption of an entry; verify must find one all the same.
+        connection.exec_driver_sql("DROP INDEX uq_redemption__entry")
         connection.commit()
         yield connection
         connection.rollback()
@@ -113,7 +115,8 @@ def another(column, value):
     if isinstance(kind, Integer):
         return (value or 0) + 1001
     if isinstance(kind, LargeBinary):
-        return bytes(32) if value is None else bytes(value)[:-1] + b"?"
+        # Never the same again: a digest may end in any byte.
+        return bytes(32) if value is None else bytes(value)[:-1] + bytes([bytes(value)[-1] ^ 1])
     if isinstance(kind, JSON):
         return {"ticket": 8}
     assert isinstance(kind, String)

@@ -129,8 +129,9 @@ def route(
         ids: the pattern of each variable of ``path``; what does not match it
             names nothing, and is not looked for.
         keyless: it writes, but doing it twice does no harm.
-        ahead: runs in a unit of its own before the write, and not for a key that
-            has its answer; what it gives is the call's ``ahead``.
+        ahead: where the body holds an approval, runs in a unit of its own before
+            the write, and not for a key that has its answer; what it gives is
+            the call's ``ahead``.
     """
 
     def declare(view: View) -> View:
@@ -236,7 +237,8 @@ def _serve_write(operation: Operation, variables: Mapping[str, str]) -> Response
         key=key,
         fingerprint=idempotency.fingerprint(request.method, request.path, content),
         scopes=operation.scopes,
-        ahead=ahead if operation.ahead else None,
+        # Only an approval can hold a code: all else is spared a transaction of its own.
+        ahead=ahead if operation.ahead and "approval" in fields else None,
         perform=perform,
         at=at,
     )
