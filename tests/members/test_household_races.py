@@ -225,3 +225,26 @@ def test_the_migration_runs_down_and_up_with_people_in_it(engine, club, home, an
     assert members.households_of(club.session, customer_id=ana) == []
     # The account of the household is kept, as every account is.
     assert ledger.verify(club.session) == []
+
+
+def test_no_two_changes_wait_for_each_other(engine, club, home, ana):
+    """Inviting names the primary member in the new row, while they change their own places."""
+    firm = club.found(ana, name="The firm")
+    people = [club.person(f"P{n}") for n in range(6)]
+
+    def invite(customer_id):
+        return lambda session: households.invite(
+            session, household_id=home.id, customer_id=customer_id, by=ana, at=club.at
+        )
+
+    def choose(household_id):
+        return lambda session: households.set_default(
+            session, household_id=household_id, by=ana, at=club.at
+        )
+
+    for customer_id in people:
+        outcomes = at_once(
+            engine, invite(customer_id), choose(home.id), choose(firm.id), choose(home.id)
+        )
+        assert not [one for one in outcomes if isinstance(one, Exception)]
+    assert len(club.see(home).members) == 7
