@@ -4,6 +4,7 @@ import pytest
 
 from portal import members, orm, transfers
 from portal.members import households
+from portal.members.models import Customer
 from portal.transfers import Direction, Party
 
 
@@ -77,6 +78,20 @@ def test_other_members_send_only_where_they_are_allowed_to(post, jane, tom, mill
     assert len(post.messages()) == 4
     post.do(households.remove, household_id=millers[0], customer_id=ann[0], by=jane[0], at=post.at)
     assert told(post.check(house(millers), customer(tom), by=customer(ann))) == refused
+
+
+def test_whoever_does_it_and_was_merged_is_named_by_the_survivor(post, session, jane, tom, millers):
+    ann = post.member("Ann", "Bee")
+    post.take_in(millers[0], ann[0], jane[0], may_send=True)
+    with orm.writing(session):
+        session.get(Customer, ann[0]).merged_into = tom[0]
+    found = post.check(house(millers), customer(tom), by=customer(ann))
+    assert told(found) == [("sender_merged", 419, "transferred_by")]
+    assert found.reasons[0].facts == {"customer": tom[0]}
+    for nobody in (Party(), Party(customer_id="cus_none")):
+        assert told(post.check(house(millers), customer(tom), by=nobody)) == [
+            ("sender_not_found", 816, "transferred_by")
+        ]
 
 
 def test_a_permission_that_is_taken_away_meanwhile_counts(post, jane, tom, millers):

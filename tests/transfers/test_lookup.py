@@ -8,7 +8,7 @@ from portal import ledger, members, orm, transfers
 from portal.ledger.errors import SameAccount
 from portal.members.errors import InvalidIdentifier
 from portal.members.models import Customer
-from portal.transfers import RecipientCannotReceive, TransfersOff
+from portal.transfers import RecipientCannotReceive
 from portal.transfers.errors import TooManyLookUps
 from portal.transfers.lookup import BUDGETS, MISS
 
@@ -149,9 +149,3 @@ def test_two_people_with_one_number_are_nobody(post, session, find):
         post.join(made.id)
     with pytest.raises(RecipientCannotReceive):
         find("+351912000777")
-
-
-def test_where_transfers_are_off_nobody_is_looked_for(post, find):
-    post.limits(enabled=False)
-    with pytest.raises(TransfersOff):
-        find("+351912345670")
