@@ -75,7 +75,7 @@ def place(
 
     Raises:
         OrderAlreadyExists: the receipt number stands for another order.
-        HolderNeeded, InvalidRedemption, ByValueOnly, OtherHolder, NotEnrolled,
+        HolderNeeded, InvalidRedemption, ByValueOnly, OtherHolder, MayNotSend, NotEnrolled,
         WrongOrderCurrency, AboveOrderValue, WorthNothing, NoRate,
         InsufficientPoints, InsufficientValue: it cannot be paid so.
         RedeemerFraud, AccountClosed, AccountFrozen, AccountMerged: not by them.

@@ -18,6 +18,7 @@ from portal.config import Settings
 from portal.demo import cast
 from portal.demo.cast import PEOPLE, Person
 from portal.demo.stage import Stage
+from portal.demo.together import Together
 from portal.errors import Conflict
 from portal.ledger.models import Account
 from portal.members.models import Identifier
@@ -176,7 +177,8 @@ def _plan(stage: Stage) -> None:
 
     stage.plan_redemption(tomas, 300, points=3000, store="Boavista")
     stage.plan_redemption(tomas, 150, points=2500, store="Web shop")
-    stage.plan_transfer(tomas, cast.PRIYA, 12, points=400)
+    together = Together(stage)
+    together.plan_transfer(tomas, cast.PRIYA, 12, points=400, note="Happy birthday!")
     stage.plan_bonus(
         cast.PRIYA,
         15,
@@ -198,3 +200,18 @@ def _plan(stage: Stage) -> None:
     stage.plan_purchase(cast.INES, 2, cents=1240, store="Chiado")
     stage.plan_closing(cast.DUARTE, 190)
     stage.plan_nobodys_account(30, points=1000)
+    _plan_together(together)
+
+
+def _plan_together(together: Together) -> None:
+    ana, james = cast.ANA, cast.JAMES
+    together.plan_household(cast.FAMILY, ana, 75)
+    together.plan_invitation(cast.FAMILY, ana, james, 74, may_send=True)
+    together.plan_invitation(cast.FAMILY, ana, cast.CAMILLE, 4)
+    together.plan_invitation(cast.FAMILY, ana, cast.INES, 1, accepted=False)
+    together.plan_household(cast.CLUB, cast.TOMAS, 30)
+    together.plan_invitation(cast.CLUB, cast.TOMAS, ana, 2, accepted=False)
+    together.plan_transfer(ana, None, 60, points=120, into=cast.FAMILY, note="For the holidays")
+    together.plan_transfer(james, cast.PRIYA, 33, points=40, out_of=cast.FAMILY)
+    together.plan_transfer(cast.PRIYA, ana, 8, points=35, note="Thank you for the coffee")
+    together.plan_transfer(ana, cast.TOMAS, 5, points=60, note="For the tickets")

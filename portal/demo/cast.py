@@ -11,6 +11,9 @@ from typing import Any
 MARK = "demonstration"
 """In the metadata of every demonstration customer and account."""
 
+FAMILY, CLUB = "Duarte and friends", "Coffee club"
+"""Households."""
+
 NOBODY = "demonstration-gift-card-0042"
 """The external id of the account that belongs to nobody yet."""
 
@@ -176,7 +179,7 @@ ANA = Person(
     last_name="Duarte",
     mobile="+447700900101",
     card_number="6310000000000010",
-    shows="both programs, orders with lines, one on hold, a refund, promised points",
+    shows="both programs, an order on hold, a household, an invitation",
     language="pt",
     habits=(
         Habit(

@@ -110,21 +110,22 @@ class Stage:
         for act in sorted(self._acts):
             local = act.when.astimezone(ZONE).date()
             if local != day:
-                self._record()
+                self.record()
                 if (local - settled).days >= 30:
                     self._settle(datetime.combine(local, time(3, 15), ZONE))
                     settled = local
                 day = local
             act.play(act.when)
-        self._record()
+        self.record()
 
-    def _record(self) -> None:
+    def record(self) -> None:
+        """Record what was bought and waits to be recorded together."""
         for program_id in sorted({program for program, _ in self._basket}):
             bought = [purchase for program, purchase in self._basket if program == program_id]
             recorded = orders.record(
                 self._session,
                 purchases=bought,
-                program=self._program(program_id),
+                program=self.program(program_id),
                 actor=self._actor,
                 at=max(purchase.placed_at for purchase in bought),
                 any_past=True,
@@ -136,12 +137,22 @@ class Stage:
         while ledger.settle(self._session, at=when, limit=SETTLE_LIMIT) == SETTLE_LIMIT:
             pass
 
-    def _program(self, program_id: str) -> Program:
+    def program(self, program_id: str) -> Program:
+        """A program as it stands."""
         return programs.find(self._session, program_id)
 
     def account(self, person: Person, program_id: str = "corner") -> str:
         """The account of someone who has joined."""
         return self._accounts[person.external_id, program_id]
+
+    def customer(self, person: Person) -> str:
+        """Somebody who has joined."""
+        return self._customers[person.external_id]
+
+    @property
+    def session(self) -> Session:
+        """Where all of it is written."""
+        return self._session
 
     # -- what can happen --------------------------------------------------
 
@@ -154,7 +165,7 @@ class Stage:
             customer_id = self._customers.get(person.external_id) or self._create(person, when)
             account = members.enrol(
                 self._session,
-                program=self._program(program),
+                program=self.program(program),
                 channel=channel,
                 actor=self._actor,
                 at=when,
@@ -199,8 +210,8 @@ class Stage:
         """Somebody pays with points: so many, or that share of what they have."""
 
         def redeem(when: datetime) -> None:
-            self._record()
-            terms = self._program(program)
+            self.record()
+            terms = self.program(program)
             account_id = self.account(person, program)
             has = ledger.position(self._session, account_id=account_id, at=when).balance
             spent = min(points or int(has * share), has)
@@ -251,7 +262,7 @@ class Stage:
                     origin="redemption",
                     note="One item came back",
                 ),
-                grace_expires_at=self._program("corner").grace_expires_at(when),
+                grace_expires_at=self.program("corner").grace_expires_at(when),
                 at=when,
             )
 
@@ -272,7 +283,7 @@ class Stage:
         """An order as a till sends it, with its lines; on hold where ``hold_minutes`` says so."""
 
         def place(when: datetime) -> None:
-            self._record()
+            self.record()
             placed = checkout.place(
                 self._session,
                 wish=checkout.OrderWish(
@@ -302,7 +313,7 @@ class Stage:
         """Part of an order, or all of it, is returned; into debt if need be."""
 
         def refund(when: datetime) -> None:
-            self._record()
+            self.record()
             checkout.refund(
                 self._session,
                 order_id=self._orders[number],
@@ -326,7 +337,7 @@ class Stage:
         """Points that are promised: for a day to come, or until a trigger arrives."""
 
         def promise(when: datetime) -> None:
-            terms = self._program("corner")
+            terms = self.program("corner")
             ledger.earn(
                 self._session,
                 account_id=self.account(person),
@@ -352,7 +363,7 @@ class Stage:
         """Staff add or take points by hand."""
 
         def adjust(when: datetime) -> None:
-            terms = self._program("corner")
+            terms = self.program("corner")
             ledger.adjust(
                 self._session,
                 account_id=account(),
@@ -371,34 +382,11 @@ class Stage:
 
         self.plan(days_ago, adjust, hour=11)
 
-    def plan_transfer(
-        self, sender: Person, recipient: Person, days_ago: int, *, points: int
-    ) -> None:
-        """One member sends points to another."""
-
-        def send(when: datetime) -> None:
-            self._record()
-            ledger.transfer(
-                self._session,
-                from_account_id=self.account(sender),
-                to_account_id=self.account(recipient),
-                points=points,
-                facts=Facts(
-                    name=EventName.POINTS_TRANSFER,
-                    actor=f"member:{self._customers[sender.external_id]}",
-                    origin="transfer",
-                    note="Happy birthday!",
-                ),
-                at=when,
-            )
-
-        self.plan(days_ago, send, hour=21)
-
     def plan_closing(self, person: Person, days_ago: int) -> None:
         """Somebody's account is closed."""
 
         def close(when: datetime) -> None:
-            self._record()
+            self.record()
             ledger.close(self._session, account_id=self.account(person), at=when)
 
         self.plan(days_ago, close, hour=21)
@@ -410,7 +398,7 @@ class Stage:
         def open_it(when: datetime) -> None:
             account = members.enrol(
                 self._session,
-                program=self._program("corner"),
+                program=self.program("corner"),
                 channel="staff",
                 actor=self._actor,
                 at=when,

@@ -38,6 +38,15 @@ MEMBERS_MAX = 20
 _PRESENT = select(func.count()).where(
     HouseholdMember.household_id == bindparam("household_id"), HouseholdMember.status.in_(PRESENT)
 )
+_HAND_ON = (
+    update(HouseholdMember)
+    .where(
+        HouseholdMember.household_id == bindparam("of_household"),
+        HouseholdMember.customer_id == bindparam("of_customer"),
+    )
+    .values(customer_id=bindparam("survivor"), is_default=bindparam("default"))
+    .execution_options(synchronize_session=False)
+)
 _PLACES = (
     select(HouseholdMember.household_id)
     .where(HouseholdMember.customer_id == bindparam("customer_id"))
@@ -56,7 +65,9 @@ def invite(
         AlreadyInHousehold: they are in it, or invited.
         HouseholdFull: ``limit`` says how many there can be.
     """
-    customers.locked(session, customer_id)
+    # Both, as the row will name both: whoever of them waits for the household has one of them.
+    for one in sorted({customer_id, by or customer_id}):
+        customers.locked(session, one)
     locked(session, household_id)
     require_primary(session, household_id, by)
     known = membership(session, household_id, customer_id)
@@ -238,26 +249,33 @@ def take_over(session: Session, *, source_id: str, target_id: str, at: datetime)
         held = membership(session, household_id, source_id)
         if held is None or held.status not in PRESENT:
             continue
-        place(session, household_id, source_id, **gone(MembershipStatus.REMOVED, at))
-        known = membership(session, household_id, target_id)
-        both = [one for one in (known, held) if one is not None and one.status in PRESENT]
-        active = [one for one in both if one.status == ACTIVE]
         free = default_household_id(session, customer_id=target_id) in (None, household_id)
-        values = {
-            "status": ACTIVE if active else INVITED,
-            "is_primary": any(one.is_primary for one in active),
-            "may_send": any(one.may_send for one in active),
-            "is_default": free and any(one.is_default for one in active),
-            "invited_by": held.invited_by,
-            "invited_at": held.invited_at,
-            "joined_at": min((one.joined_at for one in active), default=None),
-            "left_at": None,
-        }
+        known = membership(session, household_id, target_id)
         if known is None:
-            key = {"household_id": household_id, "customer_id": target_id}
-            session.execute(insert(HouseholdMember), [key | values])
-        else:
-            place(session, household_id, target_id, **values)
+            session.execute(
+                _HAND_ON,
+                {
+                    "of_household": household_id,
+                    "of_customer": source_id,
+                    "survivor": target_id,
+                    "default": held.is_default and free,
+                },
+            )
+            continue
+        place(session, household_id, source_id, **gone(MembershipStatus.REMOVED, at))
+        both = [one for one in (known, held) if one.status in PRESENT]
+        active = [one for one in both if one.status == ACTIVE]
+        place(
+            session,
+            household_id,
+            target_id,
+            status=ACTIVE if active else INVITED,
+            is_primary=any(one.is_primary for one in active),
+            may_send=any(one.may_send for one in active),
+            is_default=free and any(one.is_default for one in active),
+            joined_at=min((one.joined_at for one in active), default=None),
+            left_at=None,
+        )
 
 
 def _part(

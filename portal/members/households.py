@@ -62,6 +62,7 @@ from portal.members.household_queries import (
 from portal.members.household_rows import ACTIVE, INVITED, gone, locked, require_primary, touch
 from portal.members.identifiers import IdentifierType, normalise
 from portal.members.models import Household, HouseholdMember, HouseholdStatus, MembershipStatus
+from portal.members.purses import Purse, purses
 
 __all__ = [
     "HOUSEHOLD_CONTACTS",
@@ -70,6 +71,7 @@ __all__ = [
     "HouseholdIdentifierType",
     "HouseholdMemberView",
     "HouseholdView",
+    "Purse",
     "accept",
     "accounts_of",
     "allow",
@@ -88,6 +90,7 @@ __all__ = [
     "may_send",
     "open_accounts",
     "primary_of",
+    "purses",
     "remove",
     "rename",
     "require_sender",

@@ -17,7 +17,7 @@ from portal.ledger.reading import view as account_view
 from portal.ledger.values import AccountView
 from portal.members.enrolment import Terms
 from portal.members.household_queries import default_household_id, known_account
-from portal.members.models import HouseholdMember
+from portal.members.models import Household, HouseholdMember, MembershipStatus
 
 _CHUNK = 5_000
 
@@ -62,6 +62,24 @@ _COMMON = (
     )
     .order_by(_closed_last, Account.created_at.desc(), Account.id.desc())
 )
+
+_SHARED = (
+    ACCOUNTS.add_columns(
+        Household.name.label("household_name"),
+        HouseholdMember.is_primary,
+        HouseholdMember.is_default,
+        HouseholdMember.may_send,
+    )
+    .join(Household, Household.id == Account.household_id)
+    .join(HouseholdMember, HouseholdMember.household_id == Household.id)
+    .where(
+        HouseholdMember.customer_id == bindparam("customer_id"),
+        HouseholdMember.status == MembershipStatus.ACTIVE.value,
+        Account.status.in_(bindparam("statuses", expanding=True)),
+    )
+    .order_by(Household.created_at, Household.id, Account.created_at, Account.id)
+)
+_SHARED_IN = _SHARED.where(Account.program_id == bindparam("program_id"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -131,3 +149,45 @@ def common_purses(
                 Common(household_id=row.household_id, account_id=row.account_id, status=row.status),
             )
     return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Purse:
+    """An account of a household, and what one of its members may do with it."""
+
+    household_id: str
+    name: str
+    is_primary: bool
+    is_default: bool
+    may_send: bool
+    account: AccountView
+
+
+def purses(
+    session: Session, *, customer_id: str, program_id: str | None = None, closed: bool = False
+) -> list[Purse]:
+    """The accounts of all households that a customer is in, those of the oldest first.
+
+    Args:
+        program_id: of this program only.
+        closed: with those that were closed, whose history stays theirs to read.
+    """
+    statuses = [AccountStatus.ACTIVE.value, AccountStatus.FROZEN.value]
+    asked = {
+        "customer_id": customer_id,
+        "statuses": [*statuses, AccountStatus.CLOSED.value] if closed else statuses,
+    }
+    statement = _SHARED
+    if program_id is not None:
+        statement, asked = _SHARED_IN, asked | {"program_id": program_id}
+    return [
+        Purse(
+            household_id=row["household_id"],
+            name=row["household_name"],
+            is_primary=row["is_primary"],
+            is_default=row["is_default"],
+            may_send=row["is_primary"] or row["may_send"],
+            account=account_view(row),
+        )
+        for row in session.connection().execute(statement, asked).mappings()
+    ]

@@ -1,4 +1,4 @@
-"""Looking up whom to send to: by phone, e-mail or card number.
+"""Looking up whom to send to, or to invite: by phone, e-mail or card number.
 
 Each look-up is counted in the database, and a miss costs five times as much
 as a hit (QUALITY, B.3). With thirty an hour someone may look for two dozen
@@ -23,7 +23,7 @@ from portal.members.errors import InvalidIdentifier
 from portal.members.identifiers import DEFAULT_REGION
 from portal.members.models import Customer, Identifier
 from portal.transfers import people
-from portal.transfers.errors import RecipientCannotReceive, TooManyLookUps, TransfersOff
+from portal.transfers.errors import RecipientCannotReceive, TooManyLookUps
 from portal.transfers.values import LookUp, Recipient
 
 HIT, MISS = 1, 5
@@ -68,7 +68,7 @@ def lookup(
     program: str | None = None,
     region: str = DEFAULT_REGION,
 ) -> LookUp:
-    """Find someone to send points to, and count it.
+    """Find someone by what people know of each other, and count it.
 
     Run it in :func:`portal.orm.recording`, and ask the result for its
     recipient after that has committed: a refusal must not hand the cost back.
@@ -81,11 +81,9 @@ def lookup(
     Raises:
         InvalidIdentifier: it can be none of these; nothing was counted.
         TooManyLookUps: the budget is used up, with ``retry_after_seconds``.
-        TransfersOff, ProgramNotFound, NoDefaultProgram: nothing was counted.
+        ProgramNotFound, NoDefaultProgram: nothing was counted.
     """
     rules = programs.find(session, program)
-    if not rules.transfers.enabled:
-        raise TransfersOff(program=rules.id)
     kind, text = _meant(type, value)
     standard = members.identifiers.normalise(kind, text, region=region)
     for name, limit, window in BUDGETS:

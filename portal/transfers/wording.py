@@ -33,7 +33,7 @@ def sent_text(points: str, recipient: str) -> Text:
     """The confirmation to whoever sent."""
     return Text(
         subject="Points sent",
-        body=f"{points} were sent from your account to {recipient}. "
+        body=f"{points} were sent to {recipient}. "
         "If this was not you, freeze your account and tell us at once.",
     )
 

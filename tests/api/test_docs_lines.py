@@ -15,7 +15,7 @@ from portal.web.api import examples
 from portal.web.api.describing import document
 from portal.web.api.endpoint import operations
 from tests.api.conftest import CORNER, apply
-from tests.api.reading import enrolled, household_of, last_code
+from tests.api.reading import enrolled, household_of, last_code, wait_a_minute
 
 EARNING = [
     {"id": "base", "kind": "spend", "currency": "EUR", "per": 100, "points": 1},
@@ -114,12 +114,14 @@ def state(till, operation):
             "from": {"account": made["id"]},
             "to": {"account": other["id"]},
             "points": 10,
-            "issue_code": operation == "create_transfer",
+            "issue_code": "transfer" in operation and operation != "check_transfer",
         },
         status=200,
     )
     if operation == "create_account":
         card = f"{card}-new"
+    if operation == "resend_transfer_code":
+        wait_a_minute(till.client.application)
     return {
         "PROGRAM": "corner",
         "ACCOUNT": made["id"],

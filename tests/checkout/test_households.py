@@ -5,7 +5,7 @@ import json
 from datetime import timedelta
 
 import pytest
-from sqlalchemy import event, select
+from sqlalchemy import event, select, update
 
 from portal import checkout, ledger, members, orders, orm, programs
 from portal.checkout import Naming, Redeem
@@ -27,6 +27,7 @@ from portal.members.errors import (
     MayNotSend,
     NotEnrolled,
 )
+from portal.members.models import Customer
 from portal.orders import Outcome, Purchase
 from portal.orders.models import Order
 from portal.outbox.models import Message
@@ -315,6 +316,24 @@ def test_who_gave_what_is_told_by_buyer_less_refunds(shop, ana, ben, home, purse
     shop.session.rollback()
     assert orders.contributions(shop.session, account_id=purse) == {ana: 40, ben: 30}
     assert orders.contributions(shop.session, account_id="loy_none") == {}
+
+
+def test_what_merged_customers_and_accounts_gave_is_the_survivors(shop, ana, ben, home, purse):
+    eve = shop.customer(external_id="C3")
+    for other in (ben, eve):
+        join(shop, home, ana, other)
+        shop.order(holder=shop.by_customer(other), value=1000)
+    shop.order(holder=shop.by_customer(ana), value=1000)
+    with orm.writing(shop.session):
+        for source, target in ((eve, ben), (ben, ana)):
+            households.take_over(shop.session, source_id=source, target_id=target, at=shop.at)
+            shop.session.execute(
+                update(Customer).where(Customer.id == source).values(merged_into=target)
+            )
+    nobodys = shop.join("corner")
+    shop.merge(purse, nobodys)
+    shop.session.rollback()
+    assert orders.contributions(shop.session, account_id=nobodys) == {ana: 30}
 
 
 # -- naming

@@ -5,11 +5,20 @@ import threading
 import pytest
 from sqlalchemy.orm import Session
 
-from portal import checkout, ledger, orm
+from portal import checkout, ledger, members, orders, orm, programs
 from portal.checkout import Redeem
 from portal.errors import Busy, PortalError
+from portal.members import households
+from portal.orders import Purchase
 
 TILLS = 4
+OTHER = {
+    "id": "other",
+    "name": "Other",
+    "currency": "OTH",
+    "auto_enrol": True,
+    "earning": [{"id": "base", "kind": "spend", "currency": "EUR", "per": 100, "points": 1}],
+}
 
 
 def at_once(engine, *calls):
@@ -194,3 +203,75 @@ def test_a_first_order_at_several_tills_enrols_once(shop, engine, ana, placing):
     assert refused(results) == []
     (held,) = ledger.accounts_of(shop.session, customer_id=ana)
     assert shop.balance(held.id) == 50 * TILLS
+
+
+def test_the_purse_of_a_household_is_opened_once_by_all_its_buyers(shop, engine, ana, placing):
+    """Each member joins a program by their first purchase there, all at the same moment."""
+    people = [ana, *(shop.customer(external_id=f"M{n}") for n in range(TILLS - 1))]
+    with orm.writing(shop.session):
+        corner = programs.find(shop.session, "corner")
+        home = households.create_household(
+            shop.session, name="Home", primary_id=ana, program=corner, at=shop.at
+        ).id
+        said = {"household_id": home, "at": shop.at}
+        for person in people[1:]:
+            households.invite(shop.session, customer_id=person, by=ana, **said)
+            households.accept(shop.session, by=person, **said)
+    other = shop.apply(OTHER)
+
+    def record(session):
+        purchases = [
+            Purchase(
+                number=f"B{person}",
+                value=1000,
+                currency="EUR",
+                placed_at=shop.at,
+                store="lisbon",
+                customer_id=person,
+            )
+            for person in people
+        ]
+        return orders.record(
+            session, purchases=purchases, program=other, actor="command", at=shop.at
+        )
+
+    wishes = [shop.wish(holder=shop.by_customer(person, "other")) for person in people]
+    results = at_once(engine, *[placing(wish) for wish in wishes], record)
+    assert refused(results) == []
+    shop.session.rollback()
+    (purse,) = [
+        held
+        for held in households.accounts_of(shop.session, household_id=home)
+        if held.program_id == "other"
+    ]
+    assert purse.balance == TILLS * (50 + 10)
+    assert purse.lifetime_purchases == TILLS * 6000
+    given = orders.contributions(shop.session, account_id=purse.id)
+    assert given == dict.fromkeys(people, 60)
+
+
+def test_permission_taken_away_while_points_leave(shop, engine, ana, account):
+    """Either the points left before the permission, or they stay."""
+    ben = shop.customer(external_id="C2")
+    shop.join("corner", ben)
+    with orm.writing(shop.session):
+        corner = programs.find(shop.session, "corner")
+        home = households.create_household(
+            shop.session, name="Home", primary_id=ana, program=corner, at=shop.at
+        ).id
+        said = {"household_id": home, "at": shop.at}
+        households.invite(shop.session, customer_id=ben, by=ana, **said)
+        households.accept(shop.session, by=ben, **said)
+        households.allow(shop.session, customer_id=ben, may_send=True, by=ana, **said)
+        purse = members.household_account(shop.session, household_id=home, program=corner).id
+    shop.give(purse, 500)
+    wish = shop.wish(
+        holder=shop.by_customer(ben), redeem=[Redeem(points=100, account=purse)], earn=False
+    )
+    results = at_once(
+        engine,
+        lambda session: checkout.place(session, wish=wish, actor="key:till", at=shop.at),
+        lambda session: households.remove(session, customer_id=ben, by=ana, **said),
+    )
+    assert refused(results) in ([], ["other_holders_account"])
+    assert shop.balance(purse) == (400 if not refused(results) else 500)

@@ -10,8 +10,7 @@ from portal.codes import CodeExpired, CodeMalformed, CodeRefused, TriesUsedUp, W
 from portal.errors import Misuse
 from portal.transfers import Party
 from portal.transfers.models import TransferRequest
-
-PEPPER = b"p" * 32
+from tests.transfers.posting import PEPPER
 
 
 def customer(member):

@@ -9,7 +9,7 @@ from portal import ledger, members, orm, programs, transfers
 from portal.ledger.errors import InvalidPoints
 from portal.members import NewIdentifier
 from portal.members.models import Customer
-from portal.transfers import Party, RecipientCannotReceive, RecipientFault
+from portal.transfers import Party, RecipientCannotReceive, RecipientFault, people
 from portal.transfers.errors import NotAWholeUnit
 
 
@@ -69,6 +69,7 @@ def test_who_has_not_joined_the_program(post, jane):
 
 def test_an_account_of_nobody(post, jane):
     empty = Party(account_id=post.join(None, points=100))
+    assert people.sides(post.session, [empty.account_id])[empty.account_id].display == "?"
     assert told(post.check(customer(jane), empty)) == [("recipient_not_enrolled", 881)]
     assert told(post.check(empty, customer(jane))) == [("transferred_by_needed", None)]
 

@@ -19,6 +19,7 @@ def test_points_go_from_one_to_the_other_with_a_code(post, jane, tom):
     asked = post.request(customer(jane), customer(tom), 300, note="for the cinema")
     assert asked.check.transferable
     assert asked.check.remaining == 700
+    assert (asked.check.sender_display, asked.check.from_account) == ("Ja… D… (…89)", jane[1])
     assert asked.id.startswith("trq_")
     assert asked.destination == "…89"
     assert asked.warnings == ()
@@ -53,7 +54,7 @@ def test_both_sides_are_told_and_nobody_reads_the_note_in_a_message(post, jane, 
     post.send(customer(jane), customer(tom), 300, note="click evil.example")
     told = {message["to"]: message["body"] for message in post.messages()[:2]}
     assert told["+351912345670"] == "You were sent 300 points by Ja… D… (…89)."
-    assert told["+351912345689"].startswith("300 points were sent from your account to To… S…")
+    assert told["+351912345689"].startswith("300 points were sent to To… S…")
     assert not any("evil" in message["body"] for message in post.messages())
 
 
@@ -96,6 +97,31 @@ def test_where_no_channel_is_set_up_the_code_goes_by_e_mail(post, tom):
     assert post.request(customer(both), customer(tom), sending=only).destination == "a…@b….test"
     (message,) = post.messages()
     assert message["subject"] == "Your code to send points"
+
+
+def test_whoever_has_no_contact_is_told_nothing(post, jane):
+    mute = post.member(external_id="E1")
+    post.send(customer(jane), customer(mute), 100)
+    assert len(post.messages()) == 2
+    only = transfers.CodeSending(
+        pepper=post.sending.pepper, cipher=post.cipher, channels=frozenset({"email"})
+    )
+    later = post.at + timedelta(minutes=1)
+    asked = post.request(customer(jane), customer(mute), 100, at=later)
+    post.confirm(asked.id, post.code(), at=later, sending=only)
+    assert len(post.messages()) == 3
+
+
+def test_the_event_says_where_and_by_which_request_it_was_done(post, jane, tom):
+    asked = post.request(customer(jane), customer(tom), 100)
+    made = post.confirm(asked.id, post.code(), store="lisbon", request_key="req_1")
+    event = ledger.story(post.session, entry_id=made.entry_id).line.event
+    assert (event.name, event.origin, event.store, event.actor) == (
+        "PointsTransfer",
+        "transfer",
+        "lisbon",
+        "member:test",
+    )
 
 
 def test_a_proved_phone_is_chosen_before_one_that_is_only_known(post, tom, session):

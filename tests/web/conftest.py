@@ -15,10 +15,11 @@ from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 from werkzeug.test import TestResponse
 
-from portal import clock, create_app, members, orm, programs
+from portal import clock, codes, create_app, members, orm, programs, transfers
 from portal.codes.models import OneTimeCode
 from portal.config import Settings
 from portal.members import Channel, NewIdentifier
+from portal.outbox import Cipher
 from portal.web.extensions import db, limiter
 
 CORNER: dict[str, Any] = {
@@ -34,6 +35,7 @@ CORNER: dict[str, Any] = {
     "earning": [
         {"id": "welcome", "kind": "event", "event": "account.created", "points": 50},
     ],
+    "transfers": {"enabled": True},
 }
 BISTRO: dict[str, Any] = {
     "id": "bistro",
@@ -41,6 +43,7 @@ BISTRO: dict[str, Any] = {
     "currency": "EUR",
     "decimals": 2,
     "timezone": "Europe/Lisbon",
+    "transfers": {"enabled": True},
 }
 _INLINE = re.compile(r"^on[a-z]+$")
 _UNLABELLED = ("hidden", "submit", "button", "image", "reset")
@@ -289,3 +292,48 @@ def count(database: Session):
         return database.scalar(select(func.count()).select_from(model).where(*where)) or 0
 
     return rows
+
+
+@pytest.fixture
+def send_at_once(database: Session):
+    """``send_at_once(ana, bo, 1)``: a transfer without its pages; its id."""
+
+    def send(sender: Visitor, recipient: Visitor, points: int = 1) -> str:
+        at, made = clock.now(), []
+        secret = b"x" * 32
+        sending = transfers.CodeSending(
+            pepper=secret,
+            cipher=Cipher(secret),
+            channels=frozenset({"sms"}),
+            limits=codes.Limits(
+                destination_per_hour=99, destination_per_day=99, holder_per_hour=99
+            ),
+        )
+
+        def keep(code: str, *_said: object) -> transfers.Text:
+            made.append(code)
+            return transfers.Text(subject="", body="")
+
+        with orm.writing(database) as unit:
+            for code in unit.scalars(select(OneTimeCode)):
+                code.created_at -= timedelta(minutes=1)
+            unit.flush()
+            asked = transfers.request(
+                unit,
+                sender=transfers.Party(account_id=sender.accounts["corner"]),
+                recipient=transfers.Party(account_id=recipient.accounts["corner"]),
+                points=points,
+                program="corner",
+                by=transfers.Party(customer_id=sender.customer_id),
+                context="test",
+                actor="test",
+                at=at,
+                issue_code=True,
+                sending=sending,
+                wording=transfers.Wording(code=keep),
+            )
+            about = {"request_id": asked.id, "context": "test", "at": at}
+            look = transfers.look(unit, code=made[0], pepper=secret, **about)
+            return transfers.confirm(unit, look=look, actor="test", **about).id
+
+    return send

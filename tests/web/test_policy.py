@@ -7,8 +7,11 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from portal import clock, ledger
+from portal import clock, ledger, orm, programs
 from portal.access.models import MemberSession
+from portal.members import households
+from portal.transfers.models import TransferRequest
+from portal.web.member import recipients
 from portal.web.policy import Audience, Policy, allow, anyone, policy_of
 
 OPEN = {
@@ -94,8 +97,32 @@ def test_nobody_is_sent_to_sign_in_by_every_route_of_members(app, visitor):
     assert walked >= 8
 
 
-def test_another_member_sees_nothing_of_it(app, member, make_member, database):
+def test_another_member_sees_nothing_of_it(app, member, make_member, database, send_at_once):
+    friend = make_member("Friend", "+447400000003")
+    transfer_id = send_at_once(member, friend)
+    at = clock.now()
+    with orm.writing(database) as unit:
+        household = households.create_household(
+            unit,
+            name="Household of Ana",
+            primary_id=member.customer_id,
+            program=programs.find(unit, "corner"),
+            at=at,
+        )
+        households.invite(
+            unit,
+            household_id=household.id,
+            customer_id=friend.customer_id,
+            by=member.customer_id,
+            at=at,
+        )
+    with app.test_request_context():
+        person = recipients.person(household.id, friend.customer_id)
     theirs = {
+        "household_id": household.id,
+        "person": person,
+        "transfer_id": transfer_id,
+        "request_id": database.scalars(select(TransferRequest.id)).one(),
         "session_id": database.scalars(
             select(MemberSession.id).where(MemberSession.customer_id == member.customer_id)
         ).one(),

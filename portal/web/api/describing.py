@@ -200,6 +200,11 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
         "change_household": "$response.body#/id",
         "close_household": "$response.body#/id",
     },
+    "check_transfer": {
+        "read_transfer_request": "$response.body#/transfer_request",
+        "resend_transfer_code": "$response.body#/transfer_request",
+        "cancel_transfer_request": "$response.body#/transfer_request",
+    },
     "create_order": {
         "read_order": "$response.body#/id",
         "capture_order": "$response.body#/id",

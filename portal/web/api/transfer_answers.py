@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from portal.errors import PortalError
-from portal.transfers import Check, Receipt, Requested, Side, Warning
+from portal.transfers import Check, Receipt, Requested, RequestView, Side, Warning
 from portal.web.api.answers import Content, warning
 from portal.web.api.order_answers import refusal
 from portal.web.api.wire import instant
@@ -47,6 +47,25 @@ def requested(view: Requested) -> Content:
 
 def _warnings(told: Sequence[Warning]) -> list[Content]:
     return [warning(one.code, one.detail, one.legacy_code) for one in told]
+
+
+def waiting(view: RequestView) -> Content:
+    """A request, as it stands."""
+    return {
+        "id": view.id,
+        "status": view.status,
+        "points": view.points,
+        "from": _side(view.sender),
+        "to": _side(view.recipient),
+        "transferred_by": view.by_customer_id,
+        "note": view.note,
+        "program": view.program_id,
+        "created_at": instant(view.created_at),
+        "expires_at": instant(view.expires_at),
+        "code_sent_to": view.destination,
+        "resend_at": instant(view.resend_at),
+        "transfer": view.transfer_id,
+    }
 
 
 def transfer(view: Receipt) -> Content:

@@ -9,7 +9,7 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
 )
 """The code stands for the one that the sender was sent."""
 
-PATHS: Final[Mapping[str, str]] = MappingProxyType({"Transfers": ""})
+PATHS: Final[Mapping[str, str]] = MappingProxyType({"Transfers": "$TRANSFER"})
 
 QUERIES: Final[Mapping[str, str]] = MappingProxyType(
     {"list_transfers": "?account=$ACCOUNT&limit=50"}
@@ -54,6 +54,22 @@ _TRANSFER: Mapping[str, Any] = {
     "breakup": [{"program": "corner", "points": 100, "left": 900}],
 }
 
+_REQUEST: Mapping[str, Any] = {
+    "id": VARIABLES["TRANSFER"],
+    "status": "open",
+    "points": 100,
+    "from": _TRANSFER["from"],
+    "to": _TRANSFER["to"],
+    "transferred_by": _TRANSFER["transferred_by"],
+    "note": "For the cake",
+    "program": "corner",
+    "created_at": "2026-03-02T12:00:00Z",
+    "expires_at": "2026-03-02T12:15:00Z",
+    "code_sent_to": "…78",
+    "resend_at": "2026-03-02T12:00:30Z",
+    "transfer": None,
+}
+
 ANSWERS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
     {
         "check_transfer": {
@@ -68,6 +84,9 @@ ANSWERS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "warnings": [],
         },
         "create_transfer": _TRANSFER,
+        "read_transfer_request": _REQUEST,
+        "resend_transfer_code": _REQUEST,
+        "cancel_transfer_request": {**_REQUEST, "status": "cancelled", "note": None},
         "list_transfers": {"data": [_TRANSFER], "next_cursor": None},
     }
 )

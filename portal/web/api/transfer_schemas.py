@@ -55,7 +55,9 @@ class NewTransferCheck(Strict):
             "one decimal are 105."
         },
     )
-    program = program_field()
+    program = program_field(
+        "A program's id; where it is left out that of a named account, else the default one."
+    )
     note = Words(longest=NOTE_LENGTH_MAX, metadata={"description": "Both sides read it."})
     transferred_by = fields.Nested(
         PersonNaming,

@@ -61,6 +61,30 @@ class TransferCheckShape(Shape):
     warnings = fields.List(fields.Nested(WarningShape), required=True)
 
 
+class TransferRequestShape(Shape):
+    """A transfer that waits for its code, or what became of it."""
+
+    id = words(metadata={"description": "trq_…"})
+    status = words(metadata={"enum": ["open", "used", "cancelled", "expired"]})
+    points = whole()
+    sender = fields.Nested(TransferPartyShape, required=True, data_key="from")
+    recipient = fields.Nested(TransferPartyShape, required=True, data_key="to")
+    transferred_by = words(metadata={"description": "The customer who gets the code."})
+    note = words(
+        allow_none=True, metadata={"description": "While it is open; then the receipt has it."}
+    )
+    program = words()
+    created_at = moment()
+    expires_at = moment(metadata={"description": "Until when it stands, if it is not used."})
+    code_sent_to = words(
+        allow_none=True, metadata={"description": "Masked; null where none was sent."}
+    )
+    resend_at = moment(
+        allow_none=True, metadata={"description": "From when a new code may be asked for."}
+    )
+    transfer = words(allow_none=True, metadata={"description": "The receipt's id, once used."})
+
+
 class BreakupShape(Shape):
     """What one program gave."""
 

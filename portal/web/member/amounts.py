@@ -9,6 +9,9 @@ from portal.programs import Program
 from portal.web.member import wording
 
 TYPED_LENGTH_MAX = 30
+DIGITS_MAX = 16
+"""Before the decimal point; more is a slip of the finger."""
+_SHAPE = re.compile(r"\d[\d.,٫٬]*")
 _PLAIN = re.compile(r"\d{1,15}(?P<rest>[.,](?P<digits>\d{1,6}))?")
 
 
@@ -22,11 +25,11 @@ def typed(text: str, program: Program) -> Decimal | None:
     for unit in sorted((program.unit.one, program.unit.other), key=len, reverse=True):
         cleaned = cleaned.removesuffix(unit.replace(" ", ""))
     cleaned = cleaned.strip("€$£")
-    if not cleaned or len(cleaned) > TYPED_LENGTH_MAX or not cleaned[0].isdigit():
+    if not _SHAPE.fullmatch(cleaned) or len(cleaned) > TYPED_LENGTH_MAX:
         return None
     try:
         found = parse_decimal(cleaned, locale=wording.language(), strict=True)
-        return found if found.is_finite() else None
+        return found if found.adjusted() < DIGITS_MAX else None
     except NumberFormatError:
         pass
     plain = _PLAIN.fullmatch(cleaned)

@@ -10,6 +10,7 @@ from portal.ledger import AccountStatus, AccountView
 from portal.ledger.overview import holdings, lineage_in
 from portal.members import households
 from portal.members.errors import HouseholdNotFound
+from portal.members.households import Purse
 from portal.programs import Program
 from portal.web.auth import give_cookie, member, read_cookie
 from portal.web.extensions import db
@@ -101,27 +102,9 @@ def choose_purse(household_id: str) -> Chosen:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Purse:
-    """An account of a household that the member is in."""
-
-    household_id: str
-    name: str
-    may_send: bool
-    account: AccountView
-
-
-def purses(session: Session) -> list[Purse]:
-    """The accounts of all households that the member is in."""
-    who = member().customer_id
-    found = []
-    for one in households.households_of(session, customer_id=who, status=("active",)):
-        mine = one.member(who)
-        found += [
-            Purse(one.id, one.name, mine is not None and mine.may_send, account)
-            for account in households.accounts_of(session, household_id=one.id)
-        ]
-    return found
+def purses(session: Session, *, closed: bool = False) -> list[Purse]:
+    """The accounts of the households that the member is in. One statement."""
+    return households.purses(session, customer_id=member().customer_id, closed=closed)
 
 
 def readable(session: Session) -> dict[str, str | None]:
@@ -133,6 +116,6 @@ def readable(session: Session) -> dict[str, str | None]:
     own: dict[str, str | None] = {
         account.id: None for account in ledger.accounts_of(session, customer_id=who)
     }
-    for purse in purses(session):
+    for purse in purses(session, closed=True):
         own[purse.account.id] = purse.household_id
     return own

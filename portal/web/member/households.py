@@ -32,6 +32,7 @@ from portal.web.locale import ngettext
 from portal.web.member import holdings, recipients, wording
 from portal.web.member.blueprint import blueprint
 from portal.web.member.forms import OnceForm, show_errors, trimmed
+from portal.web.member.welcome import only_program
 from portal.web.policy import allow, member
 
 NAME_LENGTH_MAX = 120
@@ -277,7 +278,7 @@ def _brief(found: HouseholdView, who: str) -> Brief:
 def _shown(found: HouseholdView, mine: HouseholdMemberView, at: datetime) -> dict[str, Any]:
     brief = _brief(found, mine.customer_id)
     if not _active(mine):
-        return {"household": brief, "program": None}
+        return {"household": brief, "program": only_program()}
     session = db.session()
     chosen = holdings.choose_purse(found.id)
     program, account = chosen.program, chosen.account

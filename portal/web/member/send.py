@@ -5,7 +5,7 @@ review and the code (:mod:`portal.web.member.send_code`) to the receipt; going
 back, reloading and clicking twice change nothing about it.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -100,7 +100,7 @@ def ask_to_send() -> BaseResponse:
     form, at, unit = SendForm(), clock.now(), db.session()
     # First, since it forgets what was found wrong before.
     form.validate()
-    source = _source(form, sources.of(unit, chosen))
+    source = _source(form, sources.of(chosen, holdings.purses(unit), wanted=form.source.data))
     wanted = _amount(form, chosen.program, source, at)
     try:
         addressed = _addressed(form, chosen.program, at)
@@ -237,7 +237,7 @@ def _addressed(form: SendForm, program: Program, at: datetime) -> Addressed | No
         found_one = looked.require()
         return Addressed(found_one.account_id, found_one.display)
     except (transfers.RecipientCannotReceive, InvalidIdentifier, SameAccount) as error:
-        _show(form, [error], program)
+        form.recipient.errors = [refusals.sentence(error, program)]
     except transfers.TransfersOff as error:
         form.form_errors.append(refusals.sentence(error, program))
     return None
@@ -291,11 +291,13 @@ def _fill_again(form: SendForm, request_id: str, program: Program, at: datetime)
 def _ask(form: SendForm, chosen: Chosen, at: datetime, *, status: int = 200) -> Response:
     session, program = db.session(), chosen.program
     form.operation.data = operations.new_id()
-    known = sources.of(session, chosen)
+    purses = holdings.purses(session)
+    known = sources.of(chosen, purses, wanted=form.source.data)
     source = _source(form, known)
     form.source.data = source.value
     position = ledger.position(session, account_id=source.account_id, at=at)
-    choices = _choices(form, source, at) if program.transfers.enabled else []
+    names = {purse.household_id: purse.name for purse in purses}
+    choices = _choices(form, source, at, names) if program.transfers.enabled else []
     if form.to.data not in {one.token for one in choices if one.chosen}:
         form.to.data = ""
     response = rendering.page(
@@ -321,15 +323,22 @@ def _ask(form: SendForm, chosen: Chosen, at: datetime, *, status: int = 200) -> 
     return htmx.into(response, "#send", swap="outerHTML")
 
 
-def _choices(form: SendForm, source: Source, at: datetime) -> list[Choice]:
-    """Whom they can choose with one tap: whoever they came for, and the last ones."""
+def _choices(
+    form: SendForm, source: Source, at: datetime, names: Mapping[str, str]
+) -> list[Choice]:
+    """Whom they can choose with one tap: whoever they came for, and the last ones.
+
+    Args:
+        names: of the households that they are in themselves.
+    """
     found: list[Choice] = []
     wanted = recipients.opened(form.to.data, at=at)
     if wanted is not None:
         found.append(Choice(form.to.data or "", wanted.display, chosen=True))
     lately = transfers.recents(db.session(), account_ids=[source.account_id], limit=RECENTS)
     for recent in lately:
-        account_id, display = recent.recipient.account_id, recent.recipient.display
+        side = recent.recipient
+        account_id, display = side.account_id, names.get(side.household_id or "", side.display)
         if account_id is None or (wanted is not None and account_id == wanted.account_id):
             continue
         token = recipients.token(account_id, at=at, display=display)

@@ -28,6 +28,8 @@ from portal.web.member.forms import CodeForm
 from portal.web.policy import allow, member
 from portal.web.settings import cipher, pepper, settings
 
+DATES_SHOWN = 3
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -267,22 +269,24 @@ def _dates(program: Program, position: Position, amount: int) -> list[str]:
             break
         last = program.last_day(deadline.expires_at) if deadline.expires_at else None
         together[last] = together.get(last, 0) + taken
-    said = []
-    for last, taken in together.items():
-        much = points(taken, program)
-        if len(together) == 1:
-            said.append(
-                _("All of it can be used through %(day)s.", day=day(last))
-                if last
-                else _("Nothing of it expires.")
-            )
-        elif last is None:
-            said.append(_("%(amount)s of them never expire.", amount=much))
-        else:
-            said.append(
-                _("%(amount)s of them can be used through %(day)s.", amount=much, day=day(last))
-            )
-    return said
+    shown = list(together.items())
+    said = [_date(program, last, taken, alone=len(shown) == 1) for last, taken in shown]
+    if len(said) <= DATES_SHOWN:
+        return said
+    rest = sum(taken for _last, taken in shown[DATES_SHOWN - 1 :])
+    later = _("%(amount)s after that", amount=points(rest, program))
+    return [*said[: DATES_SHOWN - 1], later]
+
+
+def _date(program: Program, last: date | None, taken: int, *, alone: bool) -> str:
+    if alone and last is None:
+        return _("Nothing of it expires.")
+    if alone and last is not None:
+        return _("All of it can be used through %(day)s.", day=day(last))
+    amount = points(taken, program)
+    if last is None:
+        return _("%(amount)s never expire", amount=amount)
+    return _("%(amount)s through %(day)s", amount=amount, day=day(last))
 
 
 def _ask(

@@ -101,7 +101,7 @@ def tell(entry_id: str, at: datetime) -> tuple[Told, Program]:
     own = {account.id: account for account in holdings(session, customer_id=member().customer_id)}
     if key is not None and key[0] not in own:
         # Not theirs alone, but perhaps a household's that they are in.
-        own = {one.account.id: one.account for one in purses(session)}
+        own = {one.account.id: one.account for one in purses(session, closed=True)}
     if key is None or key[0] not in own:
         raise EntryNotFound()
     try:

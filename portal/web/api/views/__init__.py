@@ -8,6 +8,7 @@ from portal.web.api.views import (
     orders,
     programs,
     redemptions,
+    transfer_requests,
     transfers,
 )
 
@@ -19,5 +20,6 @@ __all__ = [
     "orders",
     "programs",
     "redemptions",
+    "transfer_requests",
     "transfers",
 ]

@@ -4,7 +4,7 @@ from http import HTTPStatus
 
 from flask import current_app
 
-from portal import checkout, ledger, members, programs
+from portal import checkout, ledger, members, merging, programs
 from portal.config import Settings
 from portal.ledger import AccountView, EventName, Facts
 from portal.members import NewIdentifier, households
@@ -274,10 +274,11 @@ def merge_account(call: Call, id: str) -> Answer:
     """Merge this account into another of its program, for good.
 
     The survivor, which is answered, gets balance, promised points, lifetime
-    and history. Holds must be settled first.
+    and history. Holds must be settled first, and so must transfers that wait
+    for their code.
     """
     source, target = _to_write(call, id), _to_write(call, call.fields["into"])
-    ledger.merge(
+    merging.merge_accounts(
         call.session,
         source_id=source.id,
         target_id=target.id,

@@ -33,7 +33,8 @@ def check_transfer(call: Call) -> Answer:
     or the member in `transferred_by` where a household sends. It is good for
     five minutes, for this transfer alone, and for your client's keys alone. A
     warning 876 says that there is nowhere to send it, 860 that the next one
-    has to wait. To have a new code sent, check again: the one before is void.
+    has to wait, until `resend_at`. `transfer_request` is there all the same: have
+    a code sent for it later.
     Show `recipient.display`, which is masked, to the sender before they go on.
     """
     given = call.fields
@@ -56,7 +57,7 @@ def check_transfer(call: Call) -> Answer:
         context=call.caller.client_id,
         actor=call.actor,
         issue_code=True,
-        sending=_sending(),
+        sending=sending(),
     )
     return Answer(content=transfer_answers.requested(made), effect=made.id)
 
@@ -80,7 +81,8 @@ def _program(call: Call) -> str | None:
     return next(iter(said.values()), None)
 
 
-def _sending() -> CodeSending:
+def sending() -> CodeSending:
+    """With what codes are made and sent, and people told."""
     return CodeSending(pepper=pepper(), cipher=cipher(), channels=outbox.channels(settings()))
 
 
@@ -124,7 +126,7 @@ def create_transfer(call: Call) -> Answer:
         context=call.caller.client_id,
         actor=call.actor,
         store=call.caller.store,
-        sending=_sending(),
+        sending=sending(),
         request_key=call.request_id,
         at=call.at,
     )
