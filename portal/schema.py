@@ -15,7 +15,8 @@ import portal.ledger.models
 import portal.members.models
 import portal.orders.models
 import portal.outbox.models
-import portal.programs.models  # noqa: F401 - imported for the tables they declare
+import portal.programs.models
+import portal.rewards.models  # noqa: F401 - imported for the tables they declare
 from portal.orm import Base
 
 MIGRATIONS = Path(__file__).resolve().parent.parent / "migrations"

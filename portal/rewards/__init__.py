@@ -1,0 +1,76 @@
+"""Rewards worth wanting: the catalogue, and vouchers that are honoured once."""
+
+from portal.rewards import codes, wording
+from portal.rewards.noticing import remind
+from portal.rewards.queries import (
+    catalogue,
+    document,
+    fitting,
+    offer,
+    picture,
+    reward,
+    rewards,
+    voucher,
+    voucher_by_id,
+    vouchers_of,
+)
+from portal.rewards.service import Applied, ReadPicture, apply
+from portal.rewards.values import (
+    Fitting,
+    FittingReward,
+    FittingVoucher,
+    Kind,
+    Offer,
+    OnLapse,
+    OnOrder,
+    PictureView,
+    Reward,
+    Text,
+    Used,
+    VoucherPage,
+    VoucherStatus,
+    VoucherView,
+    Wording,
+    Worth,
+)
+from portal.rewards.verification import verify
+from portal.rewards.vouchers import cancel, issue, use
+
+__all__ = [
+    "Applied",
+    "Fitting",
+    "FittingReward",
+    "FittingVoucher",
+    "Kind",
+    "Offer",
+    "OnLapse",
+    "OnOrder",
+    "PictureView",
+    "ReadPicture",
+    "Reward",
+    "Text",
+    "Used",
+    "VoucherPage",
+    "VoucherStatus",
+    "VoucherView",
+    "Wording",
+    "Worth",
+    "apply",
+    "cancel",
+    "catalogue",
+    "codes",
+    "document",
+    "fitting",
+    "issue",
+    "offer",
+    "picture",
+    "remind",
+    "reward",
+    "rewards",
+    "use",
+    "verify",
+    "voucher",
+    "voucher_by_id",
+    "vouchers_of",
+    "wording",
+]
