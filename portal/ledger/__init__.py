@@ -24,6 +24,7 @@ from portal.ledger.models import (
     Category,
     EntryType,
     EventName,
+    RedemptionPurpose,
     RedemptionStatus,
 )
 from portal.ledger.posting import Happening, Movement, post
@@ -107,6 +108,7 @@ __all__ = [
     "PendingLine",
     "Position",
     "Posted",
+    "RedemptionPurpose",
     "RedemptionStatus",
     "RedemptionView",
     "RefundPolicy",

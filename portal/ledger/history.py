@@ -31,6 +31,7 @@ from portal.ledger.models import (
     EventDetail,
     Lot,
     Redemption,
+    RedemptionPurpose,
     RedemptionStatus,
 )
 from portal.ledger.queries import pending_lines, settled
@@ -59,7 +60,8 @@ _event_columns: list[Any] = [
 _spending_columns: list[Any] = [
     column.label(f"spent_{column.name}")
     for column in Redemption.__table__.columns
-    if column.name in ("id", "status", "points_reversed", "value", "currency", "held_until")
+    if column.name
+    in ("id", "purpose", "status", "points_reversed", "value", "currency", "held_until")
 ]
 _LINES: AnySelect = (
     select(
@@ -372,6 +374,7 @@ def spending(row: Mapping[Any, Any]) -> Spending | None:
         return None
     return Spending(
         id=row["spent_id"],
+        purpose=RedemptionPurpose(row["spent_purpose"]),
         status=RedemptionStatus(row["spent_status"]),
         points_reversed=row["spent_points_reversed"],
         value=row["spent_value"],

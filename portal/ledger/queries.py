@@ -17,6 +17,7 @@ from portal.ledger.models import (
     EntryType,
     Lot,
     Redemption,
+    RedemptionPurpose,
     RedemptionStatus,
 )
 from portal.ledger.reading import ACCOUNT, ACCOUNTS, AnySelect, Shelf, view
@@ -64,6 +65,7 @@ _REDEEMED = select(
 ).where(
     Redemption.account_id == bindparam("account_id"),
     Redemption.created_at >= bindparam("since"),
+    Redemption.purpose == RedemptionPurpose.PAYMENT.value,
     Redemption.status != RedemptionStatus.VOIDED.value,
 )
 
@@ -254,6 +256,6 @@ def _series(
 
 
 def redeemed_since(session: Session, *, account_id: str, since: datetime) -> int:
-    """Points redeemed (or held) since an instant, less what was given back."""
+    """Points redeemed (or held) as payments since an instant, less what was given back."""
     parameters = {"account_id": account_id, "since": since}
     return int(session.connection().execute(_REDEEMED, parameters).scalar_one())

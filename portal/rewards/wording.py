@@ -16,8 +16,7 @@ def given(voucher: VoucherView, last_day: str) -> Text:  # noqa: ARG001 - as the
     """The message about a reward that was given away at once."""
     return Text(
         subject=f"Thank you: {voucher.reward_name}",
-        body=f"Your points went to {voucher.reward_name}. Thank you. "
-        "If it was not you, tell us.",
+        body=f"Your points went to {voucher.reward_name}. Thank you. If it was not you, tell us.",
     )
 
 
