@@ -220,7 +220,7 @@ def order_facts(event: Mapping[Any, Any]) -> OrderFacts | None:
 
 
 # What the end of a hold is called.
-_ENDS = {
+_ENDS: dict[str, tuple[EventName, str]] = {
     RedemptionPurpose.PAYMENT: (EventName.HOLD_RELEASED, "redemption"),
     RedemptionPurpose.VOUCHER: (EventName.VOUCHER_LAPSED, "voucher"),
 }

@@ -212,11 +212,11 @@ def redemption(session: Session, redemption_id: str) -> RedemptionView:
 
 def _found(session: Session, redemption_id: str, purpose: RedemptionPurpose) -> RedemptionView:
     found = redemption(session, redemption_id)
-    if found.purpose != purpose:
-        raise (
-            RedemptionNotFound() if purpose == RedemptionPurpose.VOUCHER else RedemptionOfVoucher()
-        )
-    return found
+    if found.purpose == purpose:
+        return found
+    if found.purpose == RedemptionPurpose.VOUCHER:
+        raise RedemptionOfVoucher()
+    raise RedemptionNotFound()
 
 
 def capture(
