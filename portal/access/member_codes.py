@@ -118,9 +118,10 @@ class Upcoming:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MemberLook:
-    """A counted look at a code. ``customer_id`` is whose it is, None where it was refused."""
+    """A counted look at a code."""
 
     customer_id: str | None = None
+    """Whose it is, or was when it was good: ask :meth:`require`. None where it is nobody's."""
     refusal: PortalError | None = None
     key: str | None = None
     """Whose code it was before they were merged."""
@@ -270,9 +271,9 @@ def look(
             budget.take(session, name=name, subject=whose, limit=limit, window=window, at=at)
         return MemberLook(refusal=WrongMemberCode())
     if row.last_step is not None and step <= row.last_step:
-        return MemberLook(refusal=_used(row.last_step))
+        return MemberLook(customer_id=customer_id, refusal=_used(row.last_step))
     if not now - STEPS_BACK <= step <= now + STEPS_EARLY:
-        return MemberLook(refusal=MemberCodeExpired())
+        return MemberLook(customer_id=customer_id, refusal=MemberCodeExpired())
     return MemberLook(customer_id=customer_id, key=row.customer_id, handle=handle, step=step)
 
 

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 
 from portal import codes, ledger, outbox, programs
 from portal.checkout import approving, drawing, earnings
-from portal.checkout.approving import CodeLook
+from portal.checkout.approving import Approval, CodeLook
 from portal.checkout.errors import (
     InsufficientValue,
     QuoteNotFound,
@@ -91,6 +91,7 @@ def quote(
     at: datetime,
     issue_code: bool = False,
     sending: CodeSending | None = None,
+    approval: Approval | None = None,
 ) -> Quote:
     """Say what ``holder`` could pay of ``order`` with points, and what it would earn.
 
@@ -100,19 +101,24 @@ def quote(
     Args:
         issue_code: send the member a one-time code that approves this, where
             one is needed. That it could not be sent is a warning (876).
+        approval: the rotating code that the holder was named by. It is used
+            up; whatever names the quote need not show another.
 
     Raises:
         AccountNotFound, AccountMerged, CustomerNotFound, CustomerMerged,
         ProgramNotFound, InvalidOrder: it cannot be said.
+        MemberCodeRefused, TooManyWrongMemberCodes: the code is not accepted.
     """
     purchase = earnings.to_come(order, at=at)
     party = find_party(session, holder, at=at)
     money = Money(order.value, order.currency)
     offers = offers_of(session, spending_accounts(session, party), money, at=at)
-    sources = tuple(_source(offer, party) for offer in offers)
+    present = approving.present(approval, customer_id=party.customer_id)
+    sources = tuple(_source(offer, party, present=present) for offer in offers)
     made = _summed_up(party, sources, offers, money)
-    row = _row(party, order, made, offers, actor, at)
+    row = _row(party, order, made, offers, actor, at) | {"present": present}
     session.execute(insert(QuoteRow), [row])
+    approving.use_up(session, approval)
     warnings = [
         Warning(code=NoRate.code, detail=NoRate.sentence, legacy_code=NoRate.legacy_code)
         for offer in offers
@@ -227,7 +233,7 @@ def _blocked(session: Session, look: Any) -> PortalError | None:
     return None
 
 
-def _source(offer: _Offer, party: Party) -> Source:
+def _source(offer: _Offer, party: Party, *, present: bool) -> Source:
     blocked = (offer.blocked,) if offer.blocked else ()
     return Source(
         account_id=offer.look.id,
@@ -238,7 +244,10 @@ def _source(offer: _Offer, party: Party) -> Source:
         multiple_of=offer.program.redemption.multiple_of,
         max_value=offer.room.max_value,
         approval=approving.needed(
-            offer.program, points=offer.room.limit, by_contact=party.by_contact
+            offer.program,
+            points=offer.room.limit,
+            by_contact=party.by_contact,
+            present=present,
         ).value,
         refusals=blocked + offer.room.refusals,
     )
