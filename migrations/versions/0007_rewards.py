@@ -44,6 +44,7 @@ def upgrade() -> None:
         sa.Column("picture", sa.LargeBinary(length=32), nullable=True),
         sa.Column("document", sa.JSON(), nullable=False),
         sa.Column("version", sa.BigInteger(), nullable=False),
+        sa.Column("applied_by", sa.String(length=64), nullable=False),
         sa.Column("created_at", UtcDateTime(), nullable=False),
         sa.Column("updated_at", UtcDateTime(), nullable=False),
         sa.CheckConstraint(
@@ -74,6 +75,7 @@ def upgrade() -> None:
         sa.Column("reward_id", sa.String(length=36), nullable=False),
         sa.Column("account_id", sa.String(length=36), nullable=False),
         sa.Column("redemption_id", sa.String(length=36), nullable=False),
+        sa.Column("entry_id", sa.String(length=48), nullable=False),
         sa.Column("status", sa.String(length=9), nullable=False),
         sa.Column("name", sa.String(length=120), nullable=False),
         sa.Column("kind", sa.String(length=10), nullable=False),
@@ -115,6 +117,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_voucher")),
         sa.UniqueConstraint("code", name=op.f("uq_voucher__code")),
         sa.UniqueConstraint("redemption_id", name=op.f("uq_voucher__redemption_id")),
+        sa.UniqueConstraint("entry_id", name=op.f("uq_voucher__entry_id")),
     )
     op.create_index("ix_voucher__account_id", "voucher", ["account_id", "issued_at", "id"])
     op.create_index("ix_voucher__reward_id", "voucher", ["reward_id", "account_id"])

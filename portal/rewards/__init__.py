@@ -3,16 +3,14 @@
 from portal.rewards import codes, wording
 from portal.rewards.noticing import remind
 from portal.rewards.queries import (
+    Tally,
     catalogue,
     document,
-    fitting,
     offer,
     picture,
     reward,
     rewards,
-    voucher,
-    voucher_by_id,
-    vouchers_of,
+    tally,
 )
 from portal.rewards.service import Applied, ReadPicture, apply
 from portal.rewards.values import (
@@ -35,6 +33,13 @@ from portal.rewards.values import (
 )
 from portal.rewards.verification import verify
 from portal.rewards.vouchers import cancel, issue, use
+from portal.rewards.wallet import (
+    fitting,
+    of_entries,
+    voucher,
+    voucher_by_id,
+    vouchers_of,
+)
 
 __all__ = [
     "Applied",
@@ -48,6 +53,7 @@ __all__ = [
     "PictureView",
     "ReadPicture",
     "Reward",
+    "Tally",
     "Text",
     "Used",
     "VoucherPage",
@@ -62,11 +68,13 @@ __all__ = [
     "document",
     "fitting",
     "issue",
+    "of_entries",
     "offer",
     "picture",
     "remind",
     "reward",
     "rewards",
+    "tally",
     "use",
     "verify",
     "voucher",

@@ -59,6 +59,13 @@ class RewardOver(PortalError):
     sentence = "This reward is not offered any more."
 
 
+class RewardPriceChanged(Conflict):
+    """It costs something else than the member agreed to; ``price`` says how much."""
+
+    code = "reward_price_changed"
+    sentence = "The price of this reward has changed. Look at it again."
+
+
 class RewardOutOfStock(PortalError):
     """All of them are taken; ``limit`` says how many there were."""
 

@@ -30,6 +30,7 @@ class Reward(Base):
     """SHA-256 of the file that was given; its renditions are in :class:`Picture`."""
     document: Mapped[Document]
     version: Mapped[int]
+    applied_by: Mapped[Code]
     created_at: Mapped[Instant]
     updated_at: Mapped[Instant]
 
@@ -73,6 +74,8 @@ class Voucher(Base):
     reward_id: Mapped[Id] = mapped_column(ForeignKey("reward.id"))
     account_id: Mapped[Id] = mapped_column(ForeignKey("account.id"))
     redemption_id: Mapped[Id] = mapped_column(ForeignKey("redemption.id"), unique=True)
+    entry_id: Mapped[str] = mapped_column(String(48), unique=True)
+    """The ``ptx_…`` that took the points."""
     status: Mapped[str] = mapped_column(String(9))
     name: Mapped[str] = mapped_column(String(120))
     kind: Mapped[str] = mapped_column(String(10))

@@ -49,6 +49,12 @@ class Worth:
     value: Money | None = None
     share: Decimal | None = None
 
+    def fits(self, order: Money) -> bool:
+        """Whether an order in this money can take it; a donation goes with none."""
+        if self.value is not None:
+            return self.value.currency == order.currency
+        return self.kind is not Kind.DONATION
+
     def off(self, order: Money | None) -> Money | None:
         """What it takes off an order, never more than the order; None where it takes no money.
 
@@ -140,6 +146,7 @@ class VoucherView:
         id: ``vou_…``, for addresses: unlike the code it is no secret.
         code: 16 characters; ``spoken_code`` is for people.
         account_id: who holds it now: the account, or the survivor of its merges.
+        entry_id: the ``ptx_…`` that took the points.
         points: what it cost.
         status: as it is at the moment that was asked for.
         expires_at: the first instant at which it is gone; None once given away at once.
@@ -156,6 +163,7 @@ class VoucherView:
     account_id: str
     customer_id: str | None
     redemption_id: str
+    entry_id: str
     points: int
     on_lapse: OnLapse
     status: VoucherStatus
@@ -214,7 +222,7 @@ class FittingVoucher:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FittingReward:
-    """A reward that can be had now and that an order can take, with what it takes off."""
+    """A reward that an order can take, to be had now or nearly, with what it takes off."""
 
     offer: Offer
     off: Money | None

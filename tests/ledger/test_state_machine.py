@@ -343,9 +343,11 @@ class LedgerMachine(RuleBasedStateMachine):
     def set_aside_for_a_voucher_and_merge(self, one, two, three, percent, held, grace):
         """Chains of merges with a hold at their beginning: chance alone makes few."""
         self.redeem(one, percent, held, grace, None, voucher=True)
-        holders = [a for a in self.model.accounts if a.holds and not a.payments_held()]
         for number in (two, three):
-            if source := self.pick(number, holders):
+            # Looked for anew: a step that is refused leaves a copy of the model behind.
+            holders = [a for a in self.model.accounts if a.holds and not a.payments_held()]
+            merged = [a for a in holders if a.merged_from]
+            if source := self.pick(number, merged or holders):
                 target = self.other(source, number)
                 self.both(
                     lambda model, source=source, target=target: model.merge(source, target),
@@ -353,7 +355,6 @@ class LedgerMachine(RuleBasedStateMachine):
                         self.id(source), self.id(target), at=self.at
                     ),
                 )
-                holders = [target] if target.holds else []
 
     @rule(index=which, percent=part, grace=maybe_span, mistaken=mistaken)
     def reverse_redemption(self, index, percent, grace, mistaken):
