@@ -1,6 +1,7 @@
 """Rewards worth wanting: the catalogue, and vouchers that are honoured once."""
 
 from portal.rewards import codes, wording
+from portal.rewards.issuing import issue
 from portal.rewards.noticing import remind
 from portal.rewards.queries import (
     Tally,
@@ -13,6 +14,7 @@ from portal.rewards.queries import (
     tally,
 )
 from portal.rewards.service import Applied, ReadPicture, apply
+from portal.rewards.using import cancel, use
 from portal.rewards.values import (
     Fitting,
     FittingReward,
@@ -32,7 +34,6 @@ from portal.rewards.values import (
     Worth,
 )
 from portal.rewards.verification import verify
-from portal.rewards.vouchers import cancel, issue, use
 from portal.rewards.wallet import (
     fitting,
     of_entries,
