@@ -14,8 +14,8 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
-from portal import codes, ledger, outbox, programs
-from portal.checkout import approving, drawing, earnings
+from portal import codes, ledger, programs
+from portal.checkout import approving, drawing, earnings, vouchers
 from portal.checkout.approving import Approval, CodeLook
 from portal.checkout.errors import (
     InsufficientValue,
@@ -24,12 +24,12 @@ from portal.checkout.errors import (
 from portal.checkout.holders import Party, find_party, look_at, require_spender
 from portal.checkout.models import Quote as QuoteRow
 from portal.checkout.pricing import Room, Terms, in_currency, room, standing, then
+from portal.checkout.sending import CodeSending, send
 from portal.checkout.values import Basket, Holder, Quote, Source, Warning
 from portal.checkout.wording import code_text
-from portal.errors import PortalError, TooMany
+from portal.errors import PortalError
 from portal.ledger import Position
 from portal.ledger.models import AccountStatus
-from portal.members import customer
 from portal.members.errors import NotEnrolled
 from portal.orm import new_id
 from portal.programs import Money, Program
@@ -44,16 +44,6 @@ KEPT = timedelta(days=1)
 PURPOSE = "redeem"
 
 _FIND = select(QuoteRow.__table__).where(QuoteRow.id == bindparam("id"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeSending:
-    """With what one-time codes are made and sent."""
-
-    pepper: bytes
-    cipher: outbox.Cipher
-    channels: frozenset[str]
-    limits: codes.Limits = codes.LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,7 +104,19 @@ def quote(
     money = Money(order.value, order.currency)
     offers = offers_of(session, spending_accounts(session, party), money, at=at)
     present = approving.present(approval, customer_id=party.customer_id)
-    sources = tuple(_source(offer, party, present=present) for offer in offers)
+    sources = tuple(
+        _with_rewards(
+            session,
+            _source(offer, party, present=present),
+            offer,
+            order=money,
+            store=order.store,
+            by_contact=party.by_contact,
+            present=present,
+            at=at,
+        )
+        for offer in offers
+    )
     made = _summed_up(party, sources, offers, money)
     row = _row(party, order, made, offers, actor, at) | {"present": present}
     session.execute(insert(QuoteRow), [row])
@@ -237,7 +239,7 @@ def _source(offer: _Offer, party: Party, *, present: bool) -> Source:
     blocked = (offer.blocked,) if offer.blocked else ()
     return Source(
         account_id=offer.look.id,
-        program_id=offer.program.id,
+        program=offer.program,
         spendable=max(offer.position.balance, 0),
         max_points=offer.room.max_points,
         min_points=offer.room.min_points,
@@ -251,6 +253,30 @@ def _source(offer: _Offer, party: Party, *, present: bool) -> Source:
         ).value,
         refusals=blocked + offer.room.refusals,
     )
+
+
+def _with_rewards(
+    session: Session,
+    source: Source,
+    offer: _Offer,
+    *,
+    order: Money,
+    store: str | None,
+    by_contact: bool,
+    present: bool,
+    at: datetime,
+) -> Source:
+    if offer.blocked is not None:
+        return source
+    found = vouchers.fitting(
+        session, offer.position, offer.program, order=order, store=store, at=at
+    )
+    told = frozenset(
+        fit.voucher.id
+        for fit in found.vouchers
+        if vouchers.tells_code(offer.program, fit.voucher, by_contact=by_contact, present=present)
+    )
+    return replace(source, fitting=found, told=told)
 
 
 def _summed_up(
@@ -350,46 +376,22 @@ def _send_code(
     """Whether a code that approves the quote is on its way to the member."""
     if party.customer_id is None or not (made["max_value"] or made["max_points"]):
         return False
-    person = customer(session, party.customer_id)
-    contacts = {"sms": person.mobile, "email": person.email}
-    channel = next((c for c in contacts if c in sending.channels and contacts[c]), None)
-    if channel is None:
-        return False
-    destination = contacts[channel] or ""
-    try:
-        with session.begin_nested():
-            code = codes.issue(
-                session,
-                purpose=PURPOSE,
-                subject=row["id"],
-                context=_context(row),
-                destination=destination,
-                holder=party.customer_id,
-                at=at,
-                pepper=sending.pepper,
-                limits=sending.limits,
-            )
-    except TooMany:
-        return False
-    text = code_text(
-        code,
-        program=payer_program,
-        points=made["max_points"],
-        value=made["max_value"],
-        order=Money(row["value"], row["currency"]),
-    )
-    outbox.tell(
+    return send(
         session,
-        channel=channel,
-        recipient=destination,
-        subject=text.subject if channel == "email" else None,
-        body=text.body,
+        customer_id=party.customer_id,
         purpose=PURPOSE,
+        subject=row["id"],
+        context=_context(row),
+        wording=lambda code: code_text(
+            code,
+            program=payer_program,
+            points=made["max_points"],
+            value=made["max_value"],
+            order=Money(row["value"], row["currency"]),
+        ),
+        sending=sending,
         at=at,
-        cipher=sending.cipher,
-        give_up_at=at + codes.LIFETIME,
     )
-    return True
 
 
 def _context(row: Mapping[Any, Any]) -> dict[str, str]:

@@ -192,6 +192,12 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
         "read_customer_balances": "$response.body#/id",
     },
     "close_account": {"reopen_account": "$response.body#/id"},
+    "create_voucher": {
+        "read_voucher": "$response.body#/code",
+        "use_voucher": "$response.body#/code",
+        "cancel_voucher": "$response.body#/code",
+        "read_reward": "$response.body#/reward",
+    },
     "create_order": {
         "read_order": "$response.body#/id",
         "capture_order": "$response.body#/id",
@@ -210,6 +216,11 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
 }
 """Where an answer leads: from an operation to others, with the id that both know."""
 
+_VARIABLES: Mapping[str, str] = dict.fromkeys(
+    ("read_voucher", "use_voucher", "cancel_voucher"), "code"
+)
+"""What the variable of such a path is called, where it is no id."""
+
 _ORDER_OF: Mapping[str, Any] = {"value": 2000, "currency": "EUR"}
 _BODY_LINKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
     "create_account": {
@@ -227,6 +238,7 @@ _BODY_LINKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         },
     },
     "adjust_account": {
+        "create_voucher": {"account": "$response.body#/account", "reward": "mug"},
         "create_quote": {"account": "$response.body#/account", "order": _ORDER_OF},
         "create_redemption": {
             "account": "$response.body#/account",
@@ -263,7 +275,10 @@ def _write_links(described: Mapping[str, Any]) -> None:
     }
     for operation in operations:
         links: dict[str, Any] = {
-            target: {"operationId": target, "parameters": {"id": expression}}
+            target: {
+                "operationId": target,
+                "parameters": {_VARIABLES.get(target, "id"): expression},
+            }
             for target, expression in _LINKS.get(operation.name, {}).items()
         }
         for target, body in _BODY_LINKS.get(operation.name, {}).items():

@@ -9,6 +9,15 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, Final
 
+from portal.web.api.reward_examples import (
+    REWARD,
+    REWARD_QUERIES,
+    REWARD_REQUESTS,
+    VOUCHER,
+    quoted,
+    reward_answers,
+)
+
 VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
         "PROGRAM": "corner",
@@ -20,6 +29,8 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "ORDER": "ord_06gz4va05r2tv1w6y08b",
         "RECEIPT": "R-2041",
         "CARD": "2000 0123 4567",
+        "REWARD": REWARD,
+        "VOUCHER": VOUCHER,
     }
 )
 """What an example may name, and what stands there in the document."""
@@ -32,6 +43,8 @@ PATHS: Final[Mapping[str, str]] = MappingProxyType(
         "Orders": "$ORDER",
         "Redemptions": "$REDEMPTION",
         "Events": "",
+        "Rewards": "$REWARD",
+        "Vouchers": "$VOUCHER",
     }
 )
 """Whose id a path takes, by its tag."""
@@ -42,6 +55,7 @@ QUERIES: Final[Mapping[str, str]] = MappingProxyType(
         "list_transactions": "?type=earn&from=2026-01-01T00:00:00Z&limit=50",
         "read_balances": "?at=2026-01-01T00:00:00Z",
         "read_customer_balances": "?at=2026-01-01T00:00:00Z",
+        **REWARD_QUERIES,
     }
 )
 
@@ -79,6 +93,7 @@ REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         },
         "reverse_redemption": {"points": 100},
         "create_event": {"account": "$ACCOUNT", "name": "birthday", "id": "birthday-2026-$RECEIPT"},
+        **REWARD_REQUESTS,
     }
 )
 
@@ -227,7 +242,7 @@ _QUOTE = {
             "refusals": [],
         }
     ],
-    "rewards": [],
+    **quoted(account=VARIABLES["ACCOUNT"]),
     "expires_at": "2026-03-02T12:15:00Z",
     "warnings": [],
 }
@@ -345,6 +360,7 @@ ANSWERS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "released": 0,
             "warnings": [],
         },
+        **reward_answers(account=VARIABLES["ACCOUNT"]),
     }
 )
 

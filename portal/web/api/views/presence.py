@@ -26,6 +26,8 @@ class Looked:
     one_time_code: CodeLook | None = None
     member_code: MemberLook | None = None
     named_by: MemberLook | None = None
+    code_sent: bool | None = None
+    """Whether a one-time code is on its way instead; None where none was asked for."""
 
 
 def look(call: Call) -> Looked:
@@ -75,7 +77,7 @@ def _one_time_code(call: Call) -> CodeLook | None:
 def approval(call: Call) -> Approval | None:
     """What shows that the member agrees, where anything came along."""
     found: Looked = call.ahead
-    if found == Looked():
+    if (found.one_time_code, found.member_code, found.named_by) == (None, None, None):
         return None
     return Approval(
         one_time_code=found.one_time_code,
