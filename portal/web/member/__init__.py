@@ -2,18 +2,37 @@
 
 from flask import Flask
 
-from portal.web.member import account, appearance, code, history, home, join, sign_in, welcome
+from portal.web.member import (
+    account,
+    appearance,
+    card,
+    code,
+    history,
+    home,
+    join,
+    pictures,
+    prove,
+    rewards,
+    sign_in,
+    vouchers,
+    welcome,
+)
 from portal.web.member.blueprint import blueprint
 
 __all__ = [
     "account",
     "appearance",
+    "card",
     "code",
     "history",
     "home",
     "join",
+    "pictures",
+    "prove",
     "register",
+    "rewards",
     "sign_in",
+    "vouchers",
     "welcome",
 ]
 

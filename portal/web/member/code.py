@@ -63,7 +63,7 @@ def confirm() -> BaseResponse:
     except SignInExpired:
         return _start_again()
     except (CodeMalformed, CodeRefused) as error:
-        form.code.errors = [_refusal(error)]
+        form.code.errors = [refusal(error)]
         return _ask(form, status=422)
     chosen = (attempt.pending.join or {}).get("program")
     wanted = let_in(welcome, at=at)
@@ -159,7 +159,8 @@ def _start_again() -> BaseResponse:
     return htmx.go(url_for("member.sign_in", next=session.get(NEXT)))
 
 
-def _refusal(error: CodeMalformed | CodeRefused) -> str:
+def refusal(error: CodeMalformed | CodeRefused) -> str:
+    """Why a code was not taken, and what to do, in words."""
     match error:
         case CodeMalformed():
             return _("A code is six digits. Please check it and type it again.")

@@ -18,9 +18,10 @@ from portal.programs.money import decimals_of, plain
 from portal.web import htmx, policy, rendering
 from portal.web.extensions import db
 from portal.web.formatting import day, points
-from portal.web.member import holdings, stories, wording
+from portal.web.member import holdings, stories, voucher_words, wording
 from portal.web.member.blueprint import blueprint
 from portal.web.member.holdings import Chosen
+from portal.web.member.voucher_words import Vouchers
 from portal.web.member.wording import gettext as _
 from portal.web.member.wording import ngettext
 
@@ -232,14 +233,15 @@ def _asked_again() -> dict[str, Any]:
 
 
 def _lines(program: Program, found: HistoryPage, at: datetime) -> list[Line]:
+    vouchers = voucher_words.behind(found.lines, at)
     return [
         *(_pending(program, due) for due in found.pending),
-        *(_booked(program, line, at) for line in found.lines),
+        *(_booked(program, line, at, vouchers) for line in found.lines),
     ]
 
 
 def _pending(program: Program, due: PendingLine) -> Line:
-    words = wording.describe(program, due)
+    words = voucher_words.describe(program, due)
     return Line(
         sentence=words.sentence,
         icon=words.icon,
@@ -252,9 +254,9 @@ def _pending(program: Program, due: PendingLine) -> Line:
     )
 
 
-def _booked(program: Program, line: HistoryLine, at: datetime) -> Line:
+def _booked(program: Program, line: HistoryLine, at: datetime, vouchers: Vouchers) -> Line:
     entry = line.entry
-    words = wording.describe_line(program, line, at)
+    words = voucher_words.describe_line(program, line, at, vouchers)
     return Line(
         sentence=words.sentence,
         icon=words.icon,
@@ -271,7 +273,7 @@ def _booked(program: Program, line: HistoryLine, at: datetime) -> Line:
 def _badges(program: Program, line: HistoryLine, at: datetime) -> list[Badge]:
     entry = line.entry
     badges = []
-    if wording.hold_end(line.spending, at) is not None:
+    if wording.hold_end(line.spending, at) is not None and not voucher_words.concerns(line):
         badges.append(Badge(_("Not paid yet"), "warn"))
     if entry.category != Category.REGULAR:
         badges.append(Badge(str(wording.CATEGORY_NAMES[entry.category]), "info"))
@@ -346,11 +348,12 @@ def _csv_rows(chosen: Chosen, filters: Filters, at: datetime) -> Iterator[str]:
             cursor=cursor,
             **filters.asked,
         )
+        vouchers = voucher_words.behind(found.lines, at)
         yield "".join(
             _csv_line(cells)
             for cells in (
                 *(_csv_due(chosen.program, due) for due in found.pending),
-                *(_csv_cells(chosen.program, line, at) for line in found.lines),
+                *(_csv_cells(chosen.program, line, at, vouchers) for line in found.lines),
             )
         )
         cursor = found.next_cursor
@@ -364,7 +367,7 @@ def _csv_due(program: Program, due: PendingLine) -> list[str]:
     return [
         local.date().isoformat(),
         local.strftime("%H:%M"),
-        _safe(wording.describe(program, due).sentence),
+        _safe(voucher_words.describe(program, due).sentence),
         plain(due.amount, program.decimals),
         plain(due.balance_after, program.decimals),
         _safe(str(wording.TYPE_NAMES[due.type])),
@@ -374,14 +377,14 @@ def _csv_due(program: Program, due: PendingLine) -> list[str]:
     ]
 
 
-def _csv_cells(program: Program, line: HistoryLine, at: datetime) -> list[str]:
+def _csv_cells(program: Program, line: HistoryLine, at: datetime, vouchers: Vouchers) -> list[str]:
     entry, event = line.entry, line.event
     order = event.order
     local = entry.occurred_at.astimezone(program.timezone)
     return [
         local.date().isoformat(),
         local.strftime("%H:%M"),
-        _safe(wording.describe_line(program, line, at).sentence),
+        _safe(voucher_words.describe_line(program, line, at, vouchers).sentence),
         plain(entry.amount, program.decimals),
         plain(entry.balance_after, program.decimals),
         _safe(str(wording.TYPE_NAMES[entry.type])),
@@ -394,7 +397,9 @@ def _csv_cells(program: Program, line: HistoryLine, at: datetime) -> list[str]:
         program.local_date(entry.recorded_at).isoformat(),
         entry.id,
         entry.reverses or "",
-        _("On hold") if wording.hold_end(line.spending, at) else _("Booked"),
+        _("On hold")
+        if wording.hold_end(line.spending, at) and not voucher_words.concerns(line)
+        else _("Booked"),
     ]
 
 

@@ -26,3 +26,15 @@ def join(code: str) -> Text:
             code=code,
         ),
     )
+
+
+def prove(code: str) -> Text:
+    """The message with a code for someone who is signed in already."""
+    return Text(
+        subject=_("Your code to continue"),
+        body=_(
+            "%(code)s is your code to show that it is you. It works once, for five minutes. "
+            "Nobody from us will ever ask you for it.",
+            code=code,
+        ),
+    )
