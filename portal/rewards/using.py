@@ -39,7 +39,7 @@ _USE = (
     .values(
         status=VoucherStatus.USED.value,
         used_at=bindparam("now"),
-        used_by=bindparam("actor"),
+        used_by=bindparam("by"),
         store=bindparam("at_store"),
         till=bindparam("at_till"),
         order_number=bindparam("order"),
@@ -51,7 +51,7 @@ _CANCEL = (
     .values(
         status=VoucherStatus.CANCELLED.value,
         cancelled_at=bindparam("now"),
-        cancelled_by=bindparam("actor"),
+        cancelled_by=bindparam("by"),
     )
 )
 
@@ -96,7 +96,7 @@ def use(
         _USE,
         found,
         at=at,
-        actor=actor,
+        by=actor,
         at_store=store,
         at_till=till,
         order=order.number if order is not None else None,
@@ -164,7 +164,7 @@ def cancel(
         purpose=RedemptionPurpose.VOUCHER,
     )
     stock.give_back(session, found.reward_id)
-    _change(session, _CANCEL, found, at=at, actor=actor)
+    _change(session, _CANCEL, found, at=at, by=actor)
     return replace(found, status=VoucherStatus.CANCELLED, cancelled_at=at)
 
 
