@@ -16,7 +16,9 @@ from portal.rewards.rows import voucher_from
 from portal.rewards.values import VoucherView, Wording
 
 PURPOSE = "voucher"
-REMIND_BEFORE = timedelta(days=3)
+REMIND_BEFORE = timedelta(days=2, hours=14)
+"""Vouchers end at midnight: so their holders hear of it at ten in the morning of the third day
+before, where the program is."""
 SETTLED_IN = timedelta(days=1)
 """Nobody is reminded of what they were told of a moment ago."""
 
