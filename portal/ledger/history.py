@@ -202,6 +202,7 @@ def history(
     expires_to: datetime | None = None,
     limit: int = 20,
     cursor: str | None = None,
+    merged: Sequence[str] | None = None,
 ) -> HistoryPage:
     """A page of an account's entries, newest first, those of merged accounts among them.
 
@@ -212,6 +213,8 @@ def history(
         occurred_from: at or after; ``occurred_to``: before.
         expires_from: of the lots a credit opened, likewise.
         cursor: the ``next_cursor`` of the page before.
+        merged: the account and all that were merged into it, where the caller has read that in
+            this very transaction.
 
     Raises:
         AccountNotFound: there is no such account.
@@ -241,7 +244,7 @@ def history(
         filters.append(exists().where(*lot))
     book = settled(session, account_id, at=at)
     pending = pending_lines(book) if cursor is None and not filters else ()
-    accounts = lineage(session, account_id)
+    accounts = merged or lineage(session, account_id)
     position = _read_cursor(cursor) if cursor is not None else None
     rows = _page(session, accounts, filters, position, limit + 1)
     more = len(rows) > limit

@@ -156,7 +156,13 @@ def history_csv() -> Response:
 def _read(chosen: Chosen, filters: Filters, at: datetime, cursor: str | None) -> HistoryPage:
     if filters.wrong:
         return HistoryPage(lines=(), pending=(), next_cursor=None)
-    options = {"account_id": chosen.account.id, "at": at, "limit": PAGE_LINES, **filters.asked}
+    options = {
+        "account_id": chosen.account.id,
+        "merged": chosen.lineage,
+        "at": at,
+        "limit": PAGE_LINES,
+        **filters.asked,
+    }
     try:
         return ledger.history(db.session(), cursor=cursor, **options)
     except InvalidCursor:
