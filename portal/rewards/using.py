@@ -1,8 +1,9 @@
 """Using and cancelling vouchers: each ends once."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 from sqlalchemy import and_, bindparam, update
@@ -11,7 +12,7 @@ from sqlalchemy.orm import Session
 from portal import ledger, programs
 from portal.errors import Busy
 from portal.ledger import EventName, Facts, RedemptionPurpose
-from portal.ledger.errors import AccountFrozen
+from portal.ledger.errors import AccountFrozen, RedemptionNotHeld
 from portal.ledger.models import AccountStatus
 from portal.rewards import stock
 from portal.rewards.errors import (
@@ -102,9 +103,13 @@ def use(
         order=order.number if order is not None else None,
     )
     if found.on_lapse is OnLapse.RETURN:
-        ledger.capture(
-            session, redemption_id=found.redemption_id, at=at, purpose=RedemptionPurpose.VOUCHER
-        )
+        with _held(found):
+            ledger.capture(
+                session,
+                redemption_id=found.redemption_id,
+                at=at,
+                purpose=RedemptionPurpose.VOUCHER,
+            )
     used = replace(
         found,
         status=VoucherStatus.USED,
@@ -155,14 +160,15 @@ def cancel(
         request_id=request_id,
     )
     give_back = ledger.void if found.on_lapse is OnLapse.RETURN else ledger.reverse_redemption
-    give_back(
-        session,
-        redemption_id=found.redemption_id,
-        facts=facts,
-        grace_expires_at=program.grace_expires_at(at),
-        at=at,
-        purpose=RedemptionPurpose.VOUCHER,
-    )
+    with _held(found):
+        give_back(
+            session,
+            redemption_id=found.redemption_id,
+            facts=facts,
+            grace_expires_at=program.grace_expires_at(at),
+            at=at,
+            purpose=RedemptionPurpose.VOUCHER,
+        )
     stock.give_back(session, found.reward_id)
     _change(session, _CANCEL, found, at=at, by=actor)
     return replace(found, status=VoucherStatus.CANCELLED, cancelled_at=at)
@@ -197,6 +203,21 @@ def _locked(
     return found
 
 
+@contextmanager
+def _held(found: VoucherView) -> Iterator[None]:
+    """Say that it lapsed where someone whose clock runs ahead of ours has booked that."""
+    try:
+        yield
+    except RedemptionNotHeld as error:
+        raise _lapsed(found) from error
+
+
+def _lapsed(found: VoucherView, last_day: date | None = None) -> VoucherLapsed:
+    assert found.expires_at is not None
+    told = f"This voucher could be used through {last_day.isoformat()}." if last_day else None
+    return VoucherLapsed(told, expires_at=found.expires_at.isoformat())
+
+
 def _require_open(session: Session, found: VoucherView) -> None:
     if found.status is VoucherStatus.ISSUED:
         return
@@ -220,10 +241,7 @@ def _require_open(session: Session, found: VoucherView) -> None:
         told, instant = when(found.cancelled_at)
         raise VoucherCancelled(f"This voucher was cancelled on {told}.", cancelled_at=instant)
     assert found.expires_at is not None
-    last = program.last_day(found.expires_at).isoformat()
-    raise VoucherLapsed(
-        f"This voucher could be used through {last}.", expires_at=found.expires_at.isoformat()
-    )
+    raise _lapsed(found, program.last_day(found.expires_at))
 
 
 def _change(

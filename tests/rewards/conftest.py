@@ -51,10 +51,13 @@ class Shop:
             ).program
 
     def apply(self, document=MUG, *, at=None, read_picture=None, **changes):
+        return self.apply_raw(document | changes, at=at, read_picture=read_picture)
+
+    def apply_raw(self, document, *, at=None, read_picture=None):
         with orm.writing(self.session):
             return rewards.apply(
                 self.session,
-                document=document | changes,
+                document=document,
                 actor="command",
                 at=at or self.at,
                 read_picture=read_picture,
