@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 from portal.web.api import examples
 from portal.web.api.describing import document
 from portal.web.api.endpoint import operations
-from tests.api.conftest import CORNER, apply
+from tests.api.conftest import CORNER, MUG, apply, apply_reward
 
 EARNING = [
     {"id": "base", "kind": "spend", "currency": "EUR", "per": 100, "points": 1},
@@ -28,6 +28,7 @@ def page(app, server):
     """The page as the reader of ``server`` sees it."""
     with app.app_context():
         apply(CORNER | {"earning": EARNING})
+        apply_reward(MUG | {"price": 200, "stock": None})
     return BeautifulSoup(requests.get(f"{server}/api/docs", timeout=30).text, "html.parser")
 
 
@@ -100,6 +101,7 @@ def state(till, operation):
     )  # fmt: skip
     quoted = {"account": made["id"], "order": {"value": 2000, "currency": "EUR"}}
     quote = till.post("/quotes", quoted, status=200)
+    voucher = till.post("/vouchers", {"account": made["id"], "reward": "mug"})
     if operation == "reopen_account":
         till.post(f"/accounts/{made['id']}/close", status=200)
     if operation == "create_account":
@@ -114,6 +116,8 @@ def state(till, operation):
         "ORDER": order["id"],
         "RECEIPT": receipt,
         "CARD": card,
+        "REWARD": "mug",
+        "VOUCHER": voucher["code"],
     }
 
 

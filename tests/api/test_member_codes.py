@@ -6,6 +6,9 @@ import pytest
 import requests
 from sqlalchemy import select
 
+from portal import orm
+from portal.access import member_codes
+from portal.clock import now
 from portal.codes.models import Budget
 from portal.members import cards
 from portal.web.extensions import db
@@ -225,6 +228,16 @@ def test_after_five_misses_the_right_code_waits_and_the_card_does_not(till, memb
     assert int(refused.headers["Retry-After"]) == content["retry_after_seconds"] > 0
     card = {"identifier": {"type": "card_number", "value": "C-1"}}
     till.post("/redemptions", spend(**card))
+
+
+def test_renewed_codes_are_nobodys(app, till, member, asking, shown):
+    old = shown()
+    with app.app_context():
+        with orm.writing(db.session()) as session:
+            member_codes.renew(session, customer_id=member["customer"], at=now())
+        db.session.remove()
+    till.refuses(422, "wrong_member_code", "POST", "/redemptions", spend(**named(old)))
+    till.post("/redemptions", spend(**named(shown())))
 
 
 def test_a_refused_request_leaves_the_code_good(till, member, asking, shown):

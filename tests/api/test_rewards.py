@@ -76,6 +76,22 @@ def test_one_reward_is_read_with_every_reason(till, member, reward):
     till.refuses(404, "not_found", "GET", "/rewards/..")
 
 
+def test_when_and_for_whom_it_is_offered_is_said(app, till, member, reward):
+    with app.app_context():
+        apply(CORNER | {"tiers": [{"id": "gold", "name": "Gold", "from": 5000}]})
+    reward(id="soon", price=1, valid_from="2099-01-01", valid_to="2099-12-31")
+    reward(id="late", price=1, valid_to="2020-01-01")
+    reward(id="golden", price=1, tiers=["gold"])
+    expected = {"soon": "reward_not_yet", "late": "reward_over", "golden": "reward_tier_needed"}
+    for id, code in expected.items():
+        read = till.get(f"/rewards/{id}", **CARD)
+        fits(reward_shapes.RewardShape, read)
+        (refusal,) = read["refusals"]
+        assert refusal["code"] == code
+        till.refuses(422, code, "POST", "/vouchers", {"account": member["id"], "reward": id})
+    assert till.get("/rewards/soon")["valid_to"] == "2099-12-31"
+
+
 def test_a_key_of_a_store_sees_what_its_store_has(key_for, till, member, reward):
     reward(stores=["S1"])
     bound = key_for("read", store="S2")

@@ -150,10 +150,11 @@ def list_vouchers(call: Call) -> Answer:
 def _holders(call: Call) -> tuple[list[str], answers.Content]:
     """The accounts that are meant: one, or all of a customer."""
     reference = naming.reference(given(call.fields))
-    if reference.account is not None or "program" in call.fields:
+    whole = "program" not in call.fields and (reference.customer or reference.type)
+    if not whole:
         program = None
-        if "program" in call.fields:
-            program = programs.find(call.session, call.fields["program"])
+        if reference.account is None or "program" in call.fields:
+            program = programs.find(call.session, call.fields.get("program"))
         resolved = members.resolve(
             call.session, reference=reference, program=program, region=region()
         )
