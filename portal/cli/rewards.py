@@ -159,5 +159,5 @@ def _gives(worth: Worth) -> str:
     if worth.kind is Kind.AMOUNT_OFF and worth.value is not None:
         return f" ({spoken(worth.value)} off)"
     if worth.kind is Kind.SHARE_OFF and worth.share is not None:
-        return f" ({worth.share * 100:.4g} % off)"
+        return f" ({(worth.share * 100).normalize():f} % off)"
     return ""

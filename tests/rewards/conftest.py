@@ -1,14 +1,17 @@
 """A program with rewards, its members, and the verbs as a test reads best."""
 
+import json
 from datetime import timedelta
 from io import BytesIO
 
 import pytest
 from PIL import Image
+from sqlalchemy import select
 
 from portal import ledger, members, orm, outbox, programs, rewards
 from portal.ledger import EventName, Facts
 from portal.members import Channel, NewIdentifier
+from portal.outbox.models import Message
 
 CORNER = {
     "id": "corner",
@@ -204,14 +207,10 @@ class Shop:
 
     def messages(self):
         """What was told, as (channel, to, subject, body)."""
-        from sqlalchemy import select
-
-        from portal.outbox.models import Message
-
         found = []
         for row in self.session.scalars(select(Message).order_by(Message.id)):
             assert row.purpose == "voucher"
-            content = outbox_content(self.cipher, row)
+            content = json.loads(self.cipher.open(row.content, name=row.id))
             found.append((row.channel, content["to"], content["subject"], content["body"]))
         self.session.rollback()
         return found
@@ -219,12 +218,6 @@ class Shop:
     def agrees(self):
         self.session.rollback()
         return ledger.verify(self.session) + rewards.verify(self.session) == []
-
-
-def outbox_content(cipher, row):
-    import json
-
-    return json.loads(cipher.open(row.content, name=row.id))
 
 
 def drawing(format="PNG", size=(64, 48), mode="RGB", **more):
