@@ -16,6 +16,7 @@ import portal.members.models
 import portal.orders.models
 import portal.outbox.models
 import portal.programs.models
+import portal.rewards.models
 import portal.transfers.models  # noqa: F401 - imported for the tables they declare
 from portal.orm import Base
 

@@ -17,7 +17,7 @@ from huey.exceptions import ConfigurationError
 from sqlalchemy import Engine
 from sqlalchemy.orm import Session, sessionmaker
 
-from portal import access, clock, codes, ledger, orm, outbox, transfers
+from portal import access, clock, codes, ledger, orm, outbox, rewards, transfers
 from portal.checkout import quotes
 from portal.config import Settings
 from portal.errors import Misuse
@@ -47,10 +47,11 @@ class Jobs:
         self._now = now
         self.stopping: Callable[[], bool] = lambda: False
         """Asked between batches: whether to leave the rest for the next time."""
+        self._cipher = outbox.Cipher(settings.pepper)
         self.delivery = outbox.BackgroundDelivery(
             self._sessions,
             senders=outbox.senders_for(settings),
-            cipher=outbox.Cipher(settings.pepper),
+            cipher=self._cipher,
             now=now,
         )
 
@@ -70,6 +71,22 @@ class Jobs:
                 break
         if total:
             _log.info("accounts.settled", accounts=total)
+        return total
+
+    def remind(self) -> int:
+        """Tell members of vouchers that lapse soon, each once; returns how many vouchers."""
+        total = 0
+        while not self.stopping():
+            reminded = self._unit(
+                lambda session: rewards.remind(
+                    session, at=self._now(), cipher=self._cipher, limit=SETTLE_BATCH
+                )
+            )
+            total += reminded
+            if reminded < SETTLE_BATCH:
+                break
+        if total:
+            _log.info("vouchers.reminded", vouchers=total)
         return total
 
     def tidy(self) -> int:
@@ -110,6 +127,7 @@ def ticker(queue_url: str, jobs: Jobs) -> Huey:
     # A tick that waited for a minute has been followed by the next one.
     huey.periodic_task(crontab(), name="keep_delivering", expires=60)(jobs.keep_delivering)
     huey.periodic_task(crontab(minute="*/5"), name="settle", expires=300)(jobs.settle)
+    huey.periodic_task(crontab(minute="7"), name="remind", expires=3600)(jobs.remind)
     huey.periodic_task(crontab(minute="17"), name="tidy", expires=3600)(jobs.tidy)
     return huey
 

@@ -1,6 +1,14 @@
 """What sign-in, sessions and keys refuse with."""
 
-from portal.errors import Conflict, InvalidInput, NotFound, PortalError, Unauthenticated
+from portal.errors import (
+    Conflict,
+    InvalidInput,
+    Kind,
+    NotFound,
+    PortalError,
+    TooMany,
+    Unauthenticated,
+)
 
 
 class SignInExpired(PortalError):
@@ -50,3 +58,48 @@ class InvalidKey(InvalidInput):
 
     code = "invalid_key"
     sentence = "Some of what was asked for this key is not right."
+
+
+class MemberCodeMalformed(InvalidInput):
+    """What was typed or scanned cannot be a member's code; it is not counted as a miss."""
+
+    code = "member_code_malformed"
+    legacy_code = 808
+    sentence = "A member code is sixteen digits. Please check it and type it again."
+
+
+class MemberCodeRefused(PortalError):
+    """The member's code is not accepted. Each reason has a class of its own below."""
+
+    code = "member_code_refused"
+    kind = Kind.REFUSED
+    legacy_code = 808
+    sentence = "That member code is not accepted. Ask the member for the one that shows now."
+
+
+class WrongMemberCode(MemberCodeRefused):
+    """It is nobody's: guessed, or from before its owner renewed their codes."""
+
+    code = "wrong_member_code"
+    sentence = "That is no member's code. Please scan the one that shows on their page now."
+
+
+class MemberCodeExpired(MemberCodeRefused):
+    """It is a member's, and not the one of now."""
+
+    code = "member_code_expired"
+    sentence = "That member code is not the present one. Please scan the one that shows now."
+
+
+class MemberCodeUsed(MemberCodeRefused):
+    """It was accepted once already, or a later one was; ``next_at`` is when another counts."""
+
+    code = "member_code_used"
+    sentence = "That member code was used already. Please scan the next one, in half a minute."
+
+
+class TooManyWrongMemberCodes(TooMany):
+    """Too many codes that are nobody's; ``retry_after_seconds`` is among the facts."""
+
+    code = "too_many_wrong_member_codes"
+    sentence = "Too many wrong member codes. Use the card number, or wait a while."

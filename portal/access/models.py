@@ -52,6 +52,21 @@ class MemberSession(Base):
     created_at: Mapped[Instant]
 
 
+class MemberCodeKey(Base):
+    """What a member's rotating codes are made from, with the pepper, and the last that was used."""
+
+    __tablename__ = "member_code_key"
+
+    customer_id: Mapped[Id] = mapped_column(ForeignKey("customer.id"), primary_key=True)
+    handle: Mapped[str] = mapped_column(String(8), unique=True)
+    """The digits that all their codes begin with: whose a code claims to be."""
+    salt: Mapped[Digest]
+    last_step: Mapped[int | None]
+    """No code of this step, nor of an earlier one, is accepted any more."""
+    created_at: Mapped[Instant]
+    renewed_at: Mapped[Instant | None]
+
+
 class Client(Base):
     """An integration: the web shop, the tills of a store. Keys come and go, it stays."""
 

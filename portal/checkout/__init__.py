@@ -7,7 +7,7 @@ from portal.checkout.finding import find_order, refunds_of
 from portal.checkout.naming import Naming, account_id
 from portal.checkout.placing import place
 from portal.checkout.queries import accounts, customer_events
-from portal.checkout.quotes import CodeSending, look, quote
+from portal.checkout.quotes import look, quote
 from portal.checkout.redemptions import (
     OrderInHand,
     Redeemed,
@@ -19,6 +19,7 @@ from portal.checkout.redemptions import (
     void,
 )
 from portal.checkout.refunds import refund
+from portal.checkout.sending import CodeSending
 from portal.checkout.values import (
     Basket,
     Gain,
@@ -36,6 +37,15 @@ from portal.checkout.values import (
     Source,
     Split,
     Warning,
+)
+from portal.checkout.vouchers import (
+    VoucherWish,
+    issue_voucher,
+    look_voucher_code,
+    offer_to,
+    offers_to,
+    send_voucher_code,
+    tells_code,
 )
 from portal.programs.earning import Line
 
@@ -64,6 +74,7 @@ __all__ = [
     "Reward",
     "Source",
     "Split",
+    "VoucherWish",
     "Warning",
     "Wish",
     "account_id",
@@ -73,8 +84,12 @@ __all__ = [
     "customer_events",
     "enrol",
     "find_order",
+    "issue_voucher",
     "live_customer",
     "look",
+    "look_voucher_code",
+    "offer_to",
+    "offers_to",
     "place",
     "quote",
     "redeem",
@@ -82,6 +97,8 @@ __all__ = [
     "refunds_of",
     "require_unit",
     "reverse",
+    "send_voucher_code",
+    "tells_code",
     "void",
     "void_order",
 ]

@@ -1,9 +1,27 @@
-"""Whether the member agrees: what the program asks for, and what the till showed."""
+"""Whether the member agrees: what the program asks for, and what the till showed.
 
+``none`` asks for nothing. ``member_code`` asks for the member's rotating code,
+which proves that they stand there. ``one_time_code`` asks for the code that was
+sent to them. ``auto``, the default, asks for that one where they were named by
+phone or e-mail only, which anyone may know: a scanned card or member code needs
+none. ``approval_above`` frees what takes no more points than it says.
+
+Whoever is named by their rotating code, or by a quote that was made with it,
+has shown it. A code that is shown is always checked, and used up with what it
+was shown for, needed or not; a request that is refused for another reason
+leaves it good.
+"""
+
+from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import datetime
+
+from sqlalchemy.orm import Session
 
 from portal import codes
-from portal.checkout.errors import ApprovalNeeded, WrongApproval
+from portal.access import member_codes
+from portal.access.member_codes import MemberLook
+from portal.checkout.errors import ApprovalNeeded, OtherMembersCode, WrongApproval
 from portal.programs import Program
 from portal.programs.program import Approval as Kind
 
@@ -22,23 +40,82 @@ class Approval:
 
     ``one_time_code`` is what :func:`portal.checkout.look` found of the code
     that they told; it holds for the quote that it was sent with.
+    ``member_code`` is what :func:`portal.access.member_codes.look` found of
+    the one that was given to approve, ``named_by`` of the one that they were
+    named by; they may be the same.
     """
 
     one_time_code: CodeLook | None = None
-    member_code: str | None = None
+    member_code: MemberLook | None = None
+    named_by: MemberLook | None = None
+
+    @property
+    def shown(self) -> tuple[MemberLook, ...]:
+        """The rotating codes among it, each once, the earlier first."""
+        looks = {(look.key, look.step): look for look in (self.named_by, self.member_code) if look}
+        return tuple(looks[which] for which in sorted(looks, key=lambda which: which[1]))
 
 
-def needed(program: Program, *, points: int, by_contact: bool) -> Kind:
-    """What the program asks for before so many points leave."""
+def present(approval: Approval | None, *, customer_id: str | None) -> bool:
+    """Whether the member's rotating code was shown.
+
+    Args:
+        customer_id: whose points leave; None for an account that is nobody's.
+
+    Raises:
+        OtherMembersCode: the code is someone else's.
+        MemberCodeRefused, TooManyWrongMemberCodes: it is not accepted.
+    """
+    shown = approval.shown if approval is not None else ()
+    for look in shown:
+        if look.require() != customer_id:
+            raise OtherMembersCode()
+    return bool(shown)
+
+
+def needed(program: Program, *, points: int, by_contact: bool, present: bool = False) -> Kind:
+    """What the program still asks for before so many points leave.
+
+    Args:
+        by_contact: they were named by phone or e-mail only.
+        present: their rotating code was shown.
+    """
     kind = program.redemption.approval
     if kind is Kind.AUTO:
         # Anyone may know a phone number; a card was at least in someone's hand.
-        kind = Kind.ONE_TIME_CODE if by_contact else Kind.NONE
+        kind = Kind.ONE_TIME_CODE if by_contact and not present else Kind.NONE
+    if kind is Kind.MEMBER_CODE and present:
+        kind = Kind.NONE
     return Kind.NONE if points <= program.redemption.approval_above else kind
 
 
+def settle(
+    session: Session,
+    kinds: Collection[Kind],
+    approval: Approval | None,
+    *,
+    quote_id: str | None,
+    at: datetime,
+) -> None:
+    """Refuse what lacks consent, and use up the codes that were shown.
+
+    Args:
+        kinds: what is still asked for, as :func:`needed` says.
+        quote_id: the quote that is being used, whose one-time code counts.
+
+    Raises:
+        ApprovalNeeded: nothing was shown; ``approval`` says what is needed.
+        WrongApproval: something else was, or a code of another quote.
+        CodeRefused, MemberCodeRefused: a code that is not accepted.
+    """
+    found = require(strictest(kinds), approval, quote_id=quote_id)
+    if found is not None:
+        codes.accept(session, found, at=at)
+    use_up(session, approval)
+
+
 def require(kind: Kind, approval: Approval | None, *, quote_id: str | None) -> codes.Look | None:
-    """The code that is to be accepted with the redemption; None where none is needed.
+    """The one-time code that is to be accepted with the redemption; None where none is needed.
 
     Raises:
         ApprovalNeeded: nothing was shown; ``approval`` says what is needed.
@@ -54,9 +131,19 @@ def require(kind: Kind, approval: Approval | None, *, quote_id: str | None) -> c
     return shown.look
 
 
-def strictest(kinds: set[Kind]) -> Kind:
-    """What satisfies the rules of several programs together."""
-    for kind in (Kind.ONE_TIME_CODE, Kind.MEMBER_CODE):
+def use_up(session: Session, approval: Approval | None) -> None:
+    """Rotating codes serve once, in the transaction of what they were shown for.
+
+    Raises:
+        MemberCodeRefused, TooManyWrongMemberCodes: one is not accepted.
+    """
+    for look in approval.shown if approval is not None else ():
+        member_codes.accept(session, look)
+
+
+def strictest(kinds: Collection[Kind]) -> Kind:
+    """What is asked for first; whoever shows a one-time code may be asked for the other after."""
+    for kind in (Kind.MEMBER_CODE, Kind.ONE_TIME_CODE):
         if kind in kinds:
             return kind
     return Kind.NONE

@@ -26,11 +26,15 @@ _VERSION = select(ProgramVersion.document).where(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Bound:
-    """A quote that is being used: its terms by account, and how its holder was named."""
+    """A quote that is being used: its terms by account, and how its holder was named.
+
+    ``present`` says that they showed their rotating code when it was made.
+    """
 
     id: str
     terms: Mapping[str, Terms]
     by_contact: bool
+    present: bool
 
     def of(self, account_id: str) -> Terms:
         """What it promised of this account.
@@ -75,6 +79,7 @@ def bind(
     return Bound(
         id=quote_id,
         by_contact=row["by_contact"],
+        present=row["present"],
         terms={
             quoted: Terms(
                 program=_version(session, terms["program"], terms["version"], row["currency"]),

@@ -63,6 +63,13 @@ class WrongApproval(PortalError):
     sentence = "This code is not right, or no longer valid. Ask for a new one."
 
 
+class OtherMembersCode(WrongApproval):
+    """The rotating code is a member's, and the points are another's."""
+
+    code = "other_members_code"
+    sentence = "This member code is someone else's. Scan the code of whose points these are."
+
+
 class QuoteNotFound(InvalidInput):
     """There is no such quote for this account."""
 

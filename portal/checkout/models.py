@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, text
+from sqlalchemy import CheckConstraint, ForeignKey, Index, String, UniqueConstraint, false, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from portal.orm import Base, Code, Document, Id, Instant, Points
@@ -18,6 +18,8 @@ class Quote(Base):
     account_id: Mapped[Id | None] = mapped_column(ForeignKey("account.id"))
     """The account that was named; None where the customer as a whole is meant."""
     by_contact: Mapped[bool]
+    present: Mapped[bool] = mapped_column(server_default=false())
+    """Whether it was made with the member's rotating code."""
     value: Mapped[Points]
     currency: Mapped[str] = mapped_column(String(16))
     max_points: Mapped[Points | None]

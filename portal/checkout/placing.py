@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import insert, null, update
 from sqlalchemy.orm import Session
 
-from portal import codes, ledger, orders, programs
+from portal import ledger, orders, programs
 from portal.checkout import approving, binding, drawing, earnings, quotes
 from portal.checkout.binding import Bound
 from portal.checkout.earnings import Occasion, RewardDue
@@ -79,7 +79,8 @@ def place(
         WrongOrderCurrency, AboveOrderValue, WorthNothing, NoRate,
         InsufficientPoints, InsufficientValue: it cannot be paid so.
         RedeemerFraud, AccountClosed, AccountFrozen, AccountMerged: not by them.
-        ApprovalNeeded, WrongApproval, CodeRefused: not without their consent.
+        ApprovalNeeded, WrongApproval, CodeRefused, MemberCodeRefused: not
+            without their consent.
         QuoteNotFound, QuoteExpired, QuoteUsed, QuoteDiffers, AboveQuote.
         InvalidLines, InvalidSplits, RewardAbovePart, RewardDatePast.
         InvalidOrder, InvalidStore, TimeNotAllowed: ``field`` says what is wrong.
@@ -89,6 +90,8 @@ def place(
     known = known_order(session, purchase)
     if known is not None:
         return Placed(order=find_order(session, known, at=at), again=True)
+    if wish.approval is not None and wish.approval.named_by is not None:
+        wish.approval.named_by.require()
     party = None
     if wish.holder is not None:
         party = find_party(session, wish.holder, at=at, create=wish.earn and wish.value > 0)
@@ -197,8 +200,17 @@ class _Placing:
                 self._draw(block, {paid: looks[paid] for paid in paying}, bound)
             else:
                 self._pay(account_id, block, looks[account_id], bound)
-        if self.payments:
-            self._require_all(looks, bound)
+        present = approving.present(
+            self.wish.approval, customer_id=self.party.customer_id if self.party else None
+        ) or bool(bound and bound.present)
+        kinds = self._require_all(looks, bound, present=present) if self.payments else set()
+        approving.settle(
+            self.session,
+            kinds,
+            self.wish.approval,
+            quote_id=bound.id if bound else None,
+            at=self.occasion.at,
+        )
 
     def _bind(self) -> Bound | None:
         wish, party = self.wish, self.party
@@ -297,8 +309,13 @@ class _Placing:
                 ),
             )
 
-    def _require_all(self, looks: Mapping[str, Any], bound: Bound | None) -> None:
-        """All redemptions of the order together: the order's value, limits, consent."""
+    def _require_all(
+        self, looks: Mapping[str, Any], bound: Bound | None, *, present: bool
+    ) -> set[Kind]:
+        """All redemptions of the order together: the order's value and limits.
+
+        Gives the consent that they ask for.
+        """
         if self.paid > self.money.amount:
             raise AboveOrderValue(limit=self.money.amount, currency=self.money.currency)
         kinds: set[Kind] = set()
@@ -328,7 +345,10 @@ class _Placing:
             )
             kinds.add(
                 approving.needed(
-                    payment.program, points=payment.price.points, by_contact=by_contact
+                    payment.program,
+                    points=payment.price.points,
+                    by_contact=by_contact,
+                    present=present,
                 )
             )
             if payment.price.worth is None:
@@ -339,11 +359,7 @@ class _Placing:
                 )
         if self.paid + before > self.money.amount:
             raise AboveOrderValue(limit=self.money.amount, currency=self.money.currency)
-        found = approving.require(
-            approving.strictest(kinds), self.wish.approval, quote_id=bound.id if bound else None
-        )
-        if found is not None:
-            codes.accept(self.session, found, at=at)
+        return kinds
 
     def _spending(self, facts: OrderFacts) -> list[Happening]:
         """All redemptions as one event; none where there are none."""

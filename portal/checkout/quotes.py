@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import bindparam, delete, insert, select
 from sqlalchemy.orm import Session
 
-from portal import codes, ledger, outbox
-from portal.checkout import approving, drawing, earnings
-from portal.checkout.approving import CodeLook
+from portal import codes, ledger
+from portal.checkout import approving, drawing, earnings, vouchers
+from portal.checkout.approving import Approval, CodeLook
 from portal.checkout.errors import (
     InsufficientValue,
     QuoteNotFound,
@@ -31,12 +31,12 @@ from portal.checkout.holders import (
 )
 from portal.checkout.models import Quote as QuoteRow
 from portal.checkout.pricing import Room, Terms, in_currency, room, standing, then
+from portal.checkout.sending import CodeSending, send
 from portal.checkout.values import Basket, Holder, Quote, Source, Warning
 from portal.checkout.wording import code_text
-from portal.errors import PortalError, TooMany
+from portal.errors import PortalError
 from portal.ledger import Position
 from portal.ledger.models import AccountStatus
-from portal.members import customer
 from portal.members.errors import NotEnrolled
 from portal.orm import new_id
 from portal.programs import Money, Program
@@ -51,16 +51,6 @@ KEPT = timedelta(days=1)
 PURPOSE = "redeem"
 
 _FIND = select(QuoteRow.__table__).where(QuoteRow.id == bindparam("id"))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CodeSending:
-    """With what one-time codes are made and sent."""
-
-    pepper: bytes
-    cipher: outbox.Cipher
-    channels: frozenset[str]
-    limits: codes.Limits = codes.LIMITS
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +88,7 @@ def quote(
     at: datetime,
     issue_code: bool = False,
     sending: CodeSending | None = None,
+    approval: Approval | None = None,
 ) -> Quote:
     """Say what ``holder`` could pay of ``order`` with points, and what it would earn.
 
@@ -107,19 +98,36 @@ def quote(
     Args:
         issue_code: send the member a one-time code that approves this, where
             one is needed. That it could not be sent is a warning (876).
+        approval: the rotating code that the holder was named by. It is used
+            up; whatever names the quote need not show another.
 
     Raises:
         AccountNotFound, AccountMerged, CustomerNotFound, CustomerMerged,
         ProgramNotFound, InvalidOrder: it cannot be said.
+        MemberCodeRefused, TooManyWrongMemberCodes: the code is not accepted.
     """
     purchase = earnings.to_come(order, at=at)
     party = find_party(session, holder, at=at)
     money = Money(order.value, order.currency)
     offers = offers_of(session, spending_accounts(session, party), money, at=at)
-    sources = tuple(_source(offer, party) for offer in offers)
+    present = approving.present(approval, customer_id=party.customer_id)
+    sources = tuple(
+        _with_rewards(
+            session,
+            _source(offer, party, present=present),
+            offer,
+            order=money,
+            store=order.store,
+            by_contact=party.by_contact,
+            present=present,
+            at=at,
+        )
+        for offer in offers
+    )
     made = _summed_up(party, sources, offers, money)
-    row = _row(party, order, made, offers, actor, at)
+    row = _row(party, order, made, offers, actor, at) | {"present": present}
     session.execute(insert(QuoteRow), [row])
+    approving.use_up(session, approval)
     warnings = [
         Warning(code=NoRate.code, detail=NoRate.sentence, legacy_code=NoRate.legacy_code)
         for offer in offers
@@ -234,21 +242,48 @@ def _blocked(session: Session, look: Any) -> PortalError | None:
     return None
 
 
-def _source(offer: _Offer, party: Party) -> Source:
+def _source(offer: _Offer, party: Party, *, present: bool) -> Source:
     blocked = (offer.blocked,) if offer.blocked else ()
     return Source(
         account_id=offer.look.id,
-        program_id=offer.program.id,
+        program=offer.program,
         spendable=max(offer.position.balance, 0),
         max_points=offer.room.max_points,
         min_points=offer.room.min_points,
         multiple_of=offer.program.redemption.multiple_of,
         max_value=offer.room.max_value,
         approval=approving.needed(
-            offer.program, points=offer.room.limit, by_contact=party.by_contact
+            offer.program,
+            points=offer.room.limit,
+            by_contact=party.by_contact,
+            present=present,
         ).value,
         refusals=blocked + offer.room.refusals,
     )
+
+
+def _with_rewards(
+    session: Session,
+    source: Source,
+    offer: _Offer,
+    *,
+    order: Money,
+    store: str | None,
+    by_contact: bool,
+    present: bool,
+    at: datetime,
+) -> Source:
+    if offer.blocked is not None:
+        return source
+    found = vouchers.fitting(
+        session, offer.position, offer.program, order=order, store=store, at=at
+    )
+    told = frozenset(
+        fit.voucher.id
+        for fit in found.vouchers
+        if vouchers.tells_code(offer.program, fit.voucher, by_contact=by_contact, present=present)
+    )
+    return replace(source, fitting=found, told=told)
 
 
 def _summed_up(
@@ -350,46 +385,22 @@ def _send_code(
     approver_id = approver_of(session, party)
     if approver_id is None or not (made["max_value"] or made["max_points"]):
         return False
-    person = customer(session, approver_id)
-    contacts = {"sms": person.mobile, "email": person.email}
-    channel = next((c for c in contacts if c in sending.channels and contacts[c]), None)
-    if channel is None:
-        return False
-    destination = contacts[channel] or ""
-    try:
-        with session.begin_nested():
-            code = codes.issue(
-                session,
-                purpose=PURPOSE,
-                subject=row["id"],
-                context=_context(row),
-                destination=destination,
-                holder=approver_id,
-                at=at,
-                pepper=sending.pepper,
-                limits=sending.limits,
-            )
-    except TooMany:
-        return False
-    text = code_text(
-        code,
-        program=payer_program,
-        points=made["max_points"],
-        value=made["max_value"],
-        order=Money(row["value"], row["currency"]),
-    )
-    outbox.tell(
+    return send(
         session,
-        channel=channel,
-        recipient=destination,
-        subject=text.subject if channel == "email" else None,
-        body=text.body,
+        customer_id=approver_id,
         purpose=PURPOSE,
+        subject=row["id"],
+        context=_context(row),
+        wording=lambda code: code_text(
+            code,
+            program=payer_program,
+            points=made["max_points"],
+            value=made["max_value"],
+            order=Money(row["value"], row["currency"]),
+        ),
+        sending=sending,
         at=at,
-        cipher=sending.cipher,
-        give_up_at=at + codes.LIFETIME,
     )
-    return True
 
 
 def _context(row: Mapping[Any, Any]) -> dict[str, str]:

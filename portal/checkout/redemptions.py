@@ -12,7 +12,7 @@ from typing import Any
 from sqlalchemy import bindparam, select
 from sqlalchemy.orm import Session
 
-from portal import codes, ledger, members, programs
+from portal import ledger, members, programs
 from portal.checkout import approving, binding
 from portal.checkout.approving import Approval
 from portal.checkout.binding import Bound
@@ -89,8 +89,8 @@ def redeem(
         InsufficientPoints: the spendable balance is smaller.
         WrongUnit, WrongOrderCurrency, AboveOrderValue, WorthNothing, NoRate:
             points, value and order do not fit each other.
-        RedeemerFraud, ApprovalNeeded, WrongApproval, CodeRefused: this member
-            cannot, or not so.
+        RedeemerFraud, ApprovalNeeded, WrongApproval, CodeRefused,
+            MemberCodeRefused: this member cannot, or not so.
         QuoteNotFound, QuoteExpired, QuoteUsed, QuoteDiffers, AboveQuote.
         PortalError: a limit of the program, each by its own name.
     """
@@ -118,10 +118,10 @@ def redeem(
         program,
         points=found.points,
         by_contact=wish.by_contact or bool(bound and bound.by_contact),
+        present=approving.present(wish.approval, customer_id=look.customer_id)
+        or bool(bound and bound.present),
     )
-    code = approving.require(kind, wish.approval, quote_id=bound.id if bound else None)
-    if code is not None:
-        codes.accept(session, code, at=at)
+    approving.settle(session, [kind], wish.approval, quote_id=bound.id if bound else None, at=at)
     points, worth = found.points, found.worth
     until = None
     if not wish.capture:

@@ -10,7 +10,9 @@ from portal.checkout.approving import Approval
 from portal.errors import PortalError
 from portal.ledger import RedemptionView
 from portal.members import HOUSEHOLD_CONTACTS, Reference
+from portal.programs import Program
 from portal.programs.earning import Line
+from portal.rewards import Fitting
 
 _CONTACTS = frozenset({"mobile", "email"}) | HOUSEHOLD_CONTACTS
 
@@ -155,7 +157,7 @@ class Source:
     """
 
     account_id: str
-    program_id: str
+    program: Program
     spendable: int
     max_points: int
     min_points: int
@@ -163,6 +165,10 @@ class Source:
     max_value: int | None
     approval: str
     refusals: tuple[PortalError, ...] = ()
+    fitting: Fitting | None = None
+    """Rewards that the order can take, and vouchers for it that they hold."""
+    told: frozenset[str] = frozenset()
+    """Of which vouchers the till may be told the code."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from portal.programs import Money, Program
 from portal.programs.money import spoken
+from portal.rewards import Reward
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,5 +29,15 @@ def code_text(
         subject="Your code to pay with points",
         body=f"{code} is your code to pay with up to {most} "
         f"of an order of {spoken(order)}. It works once, for five minutes. "
+        "If you are not at the till or in the shop, tell it to nobody.",
+    )
+
+
+def voucher_code_text(code: str, *, program: Program, reward: Reward) -> Text:
+    """The message with a code that lets points be turned into a voucher; it says which."""
+    return Text(
+        subject="Your code for a reward",
+        body=f"{code} is your code to get “{reward.name}” for "
+        f"{program.spoken_points(reward.price)}. It works once, for five minutes. "
         "If you are not at the till or in the shop, tell it to nobody.",
     )

@@ -13,6 +13,7 @@ from portal.cli.doctor import doctor
 from portal.cli.edge import PlainGroup
 from portal.cli.files import imports, program
 from portal.cli.keys import api_key
+from portal.cli.rewards import reward, voucher
 from portal.cli.serving import serve, worker
 
 
@@ -22,5 +23,18 @@ def main() -> None:
     """A loyalty member portal: serve it, look after it, and bring data into it."""
 
 
-for command in (serve, worker, demonstrate, doctor, db, program, ledger, settle, imports, api_key):
+for command in (
+    serve,
+    worker,
+    demonstrate,
+    doctor,
+    db,
+    program,
+    reward,
+    voucher,
+    ledger,
+    settle,
+    imports,
+    api_key,
+):
     main.add_command(command)

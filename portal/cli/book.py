@@ -6,7 +6,7 @@ import click
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn
 from sqlalchemy.orm import Session
 
-from portal import clock, orders, orm, programs
+from portal import clock, orders, orm, outbox, programs, rewards
 from portal import ledger as book
 from portal.cli.edge import console, opened
 
@@ -21,7 +21,10 @@ def ledger() -> None:
 
 @ledger.command()
 def verify() -> None:
-    """Recompute chain, balances, lots, allocations and purchases; status 1 on any difference."""
+    """Recompute chain, balances, lots, allocations, purchases and vouchers.
+
+    Status 1 on any difference.
+    """
     with (
         opened() as work,
         Progress(
@@ -41,6 +44,8 @@ def verify() -> None:
         differences = book.verify(work.session, progress=progress)
         bar.update(task, description="adding up the orders")
         differences += orders.verify(work.session)
+        bar.update(task, description="comparing vouchers")
+        differences += rewards.verify(work.session)
     for difference in differences:
         click.echo(str(difference))
     if differences:
@@ -48,12 +53,17 @@ def verify() -> None:
         raise click.ClickException(
             f"The book does not agree: {count} {'difference' if count == 1 else 'differences'}."
         )
-    click.echo("The book is whole: chain, balances, lots, allocations and purchases agree.")
+    click.echo(
+        "The book is whole: chain, balances, lots, allocations, purchases and vouchers agree."
+    )
 
 
 @click.command()
 def settle() -> None:
-    """Book what fell due on quiet accounts: maturing, expiry, ended holds, changes of tier."""
+    """Book what fell due on quiet accounts: maturing, expiry, ended holds, changes of tier.
+
+    Tells members of vouchers that lapse soon.
+    """
     total = 0
     with opened() as work:
         at: datetime = clock.now()
@@ -72,9 +82,23 @@ def settle() -> None:
                 if count < SETTLE_BATCH:
                     break
             changed = _tiers(work.session, bar, at=at)
+            reminded = _remind(work.session, outbox.Cipher(work.settings.pepper), at=at)
     click.echo(f"{total} {'account' if total == 1 else 'accounts'} settled.")
     if changed:
         click.echo(f"{changed} {'change' if changed == 1 else 'changes'} of tier recorded.")
+    if reminded:
+        click.echo(f"{reminded} {'voucher lapses' if reminded == 1 else 'vouchers lapse'} soon.")
+
+
+def _remind(session: Session, cipher: outbox.Cipher, *, at: datetime) -> int:
+    """Tell members of vouchers that lapse soon; how many there were."""
+    reminded = 0
+    while True:
+        with orm.writing(session):
+            count = rewards.remind(session, at=at, cipher=cipher, limit=SETTLE_BATCH)
+        reminded += count
+        if count < SETTLE_BATCH:
+            return reminded
 
 
 def _tiers(session: Session, bar: Progress, *, at: datetime) -> int:

@@ -24,7 +24,7 @@ def program() -> None:
 @click.argument("file", type=FILE)
 def apply_program(file: Path) -> None:
     """Create or change the program that FILE (JSON) describes; say what changed."""
-    document = _json_object(file)
+    document = json_object(file)
     with opened() as work, orm.writing(work.session):
         applied = programs.apply(work.session, document=document, actor=ACTOR, at=clock.now())
     name = f"{applied.program.name} ({applied.program.id})"
@@ -35,15 +35,21 @@ def apply_program(file: Path) -> None:
     else:
         click.echo(f"{name}: changed, now version {applied.program.version}.")
         for field, change in sorted(applied.changes.items()):
-            click.echo(f"  {field}: {_change(change)}")
+            click.echo(f"  {field}: {told_change(change)}")
 
 
-def _change(change: Any) -> str:
+def told_change(change: Any) -> str:
+    """A change of one field, for people."""
     before, after = change
     return f"{json.dumps(before, ensure_ascii=False)} → {json.dumps(after, ensure_ascii=False)}"
 
 
-def _json_object(file: Path) -> dict[str, Any]:
+def json_object(file: Path) -> dict[str, Any]:
+    """What a JSON file holds.
+
+    Raises:
+        click.ClickException: it cannot be read, or is no JSON object.
+    """
     try:
         found = json.loads(file.read_text(encoding="utf-8-sig"))
     except FileNotFoundError as error:

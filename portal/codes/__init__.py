@@ -1,7 +1,7 @@
 """One-time codes, and the limits that are counted in the database."""
 
 from portal.codes import budget
-from portal.codes.digests import keyed
+from portal.codes.digests import keyed, keyed_number
 from portal.codes.errors import (
     CodeExpired,
     CodeMalformed,
@@ -20,6 +20,7 @@ from portal.codes.service import (
     Limits,
     Look,
     accept,
+    digits_of,
     issue,
     look,
     normalise,
@@ -44,8 +45,10 @@ __all__ = [
     "WrongCode",
     "accept",
     "budget",
+    "digits_of",
     "issue",
     "keyed",
+    "keyed_number",
     "look",
     "normalise",
     "purge",

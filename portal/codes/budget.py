@@ -136,14 +136,7 @@ def wait_seconds(
 ) -> int:
     """How long until ``cost`` of the limit is free again, in whole seconds, rounded up."""
     around = _Window.around(at, window)
-    rows = session.execute(
-        select(Budget.window_started_at, Budget.used).where(
-            Budget.name == name,
-            Budget.subject == subject,
-            Budget.window_started_at.in_([around.started_at, around.previous]),
-        )
-    )
-    used = {row.window_started_at: row.used for row in rows}
+    used = _used(session, name, subject, around)
     now, before = used.get(around.started_at, 0), used.get(around.previous, 0)
     # Within this window, or else in the next, when what counts now begins to slide out.
     if now + cost <= limit:
@@ -152,6 +145,39 @@ def wait_seconds(
         slid_out_at, weighing, free = around.started_at + 2 * window, now, max(limit - cost, 0)
     free_at = slid_out_at if weighing == 0 else slid_out_at - window * free / weighing
     return max(ceil((free_at - at).total_seconds()), 0)
+
+
+def has_room(
+    session: Session,
+    *,
+    name: str,
+    subject: str,
+    limit: int,
+    window: timedelta,
+    at: datetime,
+    cost: int = 1,
+) -> bool:
+    """Whether ``cost`` of a limit is left; uses nothing. Arguments as for :func:`take`.
+
+    For what costs only where it fails. Two that look at once both see the
+    last room, unless the caller lets one wait for the other.
+    """
+    around = _Window.around(at, window)
+    used = _used(session, name, subject, around)
+    before = used.get(around.previous, 0)
+    carried = -(-before * (around.remaining // _STEP) // (window // _STEP))
+    return used.get(around.started_at, 0) + carried + cost <= limit
+
+
+def _used(session: Session, name: str, subject: str, around: _Window) -> dict[datetime, int]:
+    rows = session.execute(
+        select(Budget.window_started_at, Budget.used).where(
+            Budget.name == name,
+            Budget.subject == subject,
+            Budget.window_started_at.in_([around.started_at, around.previous]),
+        )
+    )
+    return {row.window_started_at: row.used for row in rows}
 
 
 def purge(session: Session, *, at: datetime) -> int:

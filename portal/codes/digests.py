@@ -36,3 +36,14 @@ def code_digest(
 def keyed(pepper: bytes, value: str) -> str:
     """A stand-in for a number or an address: 64 hexadecimal digits, the same for the same."""
     return hmac.digest(_key(pepper, "subject"), value.encode(), hashlib.sha256).hex()
+
+
+def keyed_number(pepper: bytes, value: bytes, *, use: str, below: int) -> int:
+    """A number from 0 that only whoever has the pepper can tell, the same for the same.
+
+    Args:
+        use: what for; numbers of one use say nothing about those of another.
+        below: how many there are; far fewer than 2**256, or they would not be even.
+    """
+    digest = hmac.digest(_key(pepper, use), value, hashlib.sha256)
+    return int.from_bytes(digest, "big") % below

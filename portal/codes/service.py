@@ -275,22 +275,29 @@ def accept(session: Session, look: Look, *, at: datetime) -> None:
 def normalise(typed: str) -> str:
     """Six ASCII digits from what was typed or pasted: “123 456”, “123-456”, “１２３４５６”.
 
-    Digits of any script count; spaces, dashes and invisible marks that come
-    along with copying are dropped.
-
     Raises:
         CodeMalformed: anything else is in it, or it is not six digits.
     """
-    if len(typed) > TYPED_LENGTH_MAX:
+    digits = digits_of(typed)
+    if digits is None or len(digits) != DIGITS:
         raise CodeMalformed(field="code")
+    return digits
+
+
+def digits_of(typed: str) -> str | None:
+    """ASCII digits from what was typed, pasted or scanned; None where something else is in it.
+
+    Digits of any script count; spaces, dashes and invisible marks that come
+    along with copying are dropped.
+    """
+    if len(typed) > TYPED_LENGTH_MAX:
+        return None
     digits = []
     for character in typed:
         if (digit := unicodedata.decimal(character, None)) is not None:
             digits.append(str(digit))
         elif unicodedata.category(character) not in {"Zs", "Pd", "Cf", "Cc"}:
-            raise CodeMalformed(field="code")
-    if len(digits) != DIGITS:
-        raise CodeMalformed(field="code")
+            return None
     return "".join(digits)
 
 

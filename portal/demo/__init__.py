@@ -15,7 +15,7 @@ from sqlalchemy.orm import Session
 from portal import programs
 from portal.checkout import Line, Reward, Split
 from portal.config import Settings
-from portal.demo import cast
+from portal.demo import cast, gifts
 from portal.demo.cast import PEOPLE, Person
 from portal.demo.stage import Stage
 from portal.demo.together import Together
@@ -98,6 +98,7 @@ def create(session: Session, *, at: datetime, actor: str, seed: int = SEED) -> N
         programs.apply(session, document=document, actor=actor, at=at)
     stage = Stage(session, at=at, actor=actor, seed=seed)
     _plan(stage)
+    gifts.plan(stage, session, actor=actor)
     stage.play()
 
 

@@ -24,6 +24,7 @@ from portal.ledger.models import (
     Category,
     EntryType,
     EventName,
+    RedemptionPurpose,
     RedemptionStatus,
 )
 from portal.ledger.posting import POSTED, Happening, Movement, post
@@ -108,6 +109,7 @@ __all__ = [
     "PendingLine",
     "Position",
     "Posted",
+    "RedemptionPurpose",
     "RedemptionStatus",
     "RedemptionView",
     "RefundPolicy",

@@ -15,7 +15,14 @@ from typing import Any, Protocol
 
 from portal.ledger import chain
 from portal.ledger.errors import InsufficientPoints, InvalidPoints
-from portal.ledger.models import NEVER, Category, EntryType, EventName, RedemptionStatus
+from portal.ledger.models import (
+    NEVER,
+    Category,
+    EntryType,
+    EventName,
+    RedemptionPurpose,
+    RedemptionStatus,
+)
 from portal.ledger.values import Facts, OrderFacts, entry_id
 from portal.orm import new_id
 
@@ -100,6 +107,7 @@ class HoldState:
     """A held redemption whose time is over."""
 
     redemption_id: str
+    purpose: str
     held_until: datetime
     grace_expires_at: datetime | None
     debit: DebitState
@@ -211,6 +219,11 @@ def order_facts(event: Mapping[Any, Any]) -> OrderFacts | None:
     )
 
 
+# What the end of a hold is called.
+_ENDS: dict[str, tuple[EventName, str]] = {
+    RedemptionPurpose.PAYMENT: (EventName.HOLD_RELEASED, "redemption"),
+    RedemptionPurpose.VOUCHER: (EventName.VOUCHER_LAPSED, "voucher"),
+}
 # What falls due at one instant happens in this order.
 _RELEASE, _MATURE, _EXPIRE, _IDLE = range(4)
 
@@ -601,7 +614,6 @@ class AccountBook:
                 "of_id": hold.redemption_id,
                 "status": RedemptionStatus.VOIDED.value,
                 "points_reversed": debit.points,
-                "held_until": None,
                 "updated_at": at,
             }
         )
@@ -665,9 +677,8 @@ class AccountBook:
         if kind == _RELEASE:
             for hold in items:
                 assert isinstance(hold, HoldState)
-                self.release_hold(
-                    self._own_event(EventName.HOLD_RELEASED, "redemption", when, at), hold, at=at
-                )
+                name, origin = _ENDS[hold.purpose]
+                self.release_hold(self._own_event(name, origin, when, at), hold, at=at)
             return
         if kind == _IDLE:
             self.row["idle_expires_at"] = NEVER

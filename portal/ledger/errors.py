@@ -109,6 +109,13 @@ class RedemptionHeld(Conflict):
     sentence = "This redemption is on hold: void it instead of reversing it."
 
 
+class RedemptionOfVoucher(Conflict):
+    """Its points belong to a voucher, which says what becomes of them."""
+
+    code = "redemption_of_voucher"
+    sentence = "These points went for a voucher: use or cancel the voucher instead."
+
+
 class AlreadyReversed(PortalError):
     """Nothing is left to take back."""
 

@@ -31,6 +31,7 @@ from portal.ledger.models import (
     EventDetail,
     Lot,
     Redemption,
+    RedemptionPurpose,
     RedemptionStatus,
 )
 from portal.ledger.queries import pending_lines, settled
@@ -59,7 +60,8 @@ _event_columns: list[Any] = [
 _spending_columns: list[Any] = [
     column.label(f"spent_{column.name}")
     for column in Redemption.__table__.columns
-    if column.name in ("id", "status", "points_reversed", "value", "currency", "held_until")
+    if column.name
+    in ("id", "purpose", "status", "points_reversed", "value", "currency", "held_until")
 ]
 _LINES: AnySelect = (
     select(
@@ -200,6 +202,7 @@ def history(
     expires_to: datetime | None = None,
     limit: int = 20,
     cursor: str | None = None,
+    merged: Sequence[str] | None = None,
 ) -> HistoryPage:
     """A page of an account's entries, newest first, those of merged accounts among them.
 
@@ -210,6 +213,8 @@ def history(
         occurred_from: at or after; ``occurred_to``: before.
         expires_from: of the lots a credit opened, likewise.
         cursor: the ``next_cursor`` of the page before.
+        merged: the account and all that were merged into it, where the caller has read that in
+            this very transaction.
 
     Raises:
         AccountNotFound: there is no such account.
@@ -239,7 +244,7 @@ def history(
         filters.append(exists().where(*lot))
     book = settled(session, account_id, at=at)
     pending = pending_lines(book) if cursor is None and not filters else ()
-    accounts = lineage(session, account_id)
+    accounts = merged or lineage(session, account_id)
     position = _read_cursor(cursor) if cursor is not None else None
     rows = _page(session, accounts, filters, position, limit + 1)
     more = len(rows) > limit
@@ -372,6 +377,7 @@ def spending(row: Mapping[Any, Any]) -> Spending | None:
         return None
     return Spending(
         id=row["spent_id"],
+        purpose=RedemptionPurpose(row["spent_purpose"]),
         status=RedemptionStatus(row["spent_status"]),
         points_reversed=row["spent_points_reversed"],
         value=row["spent_value"],

@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from portal.ledger.book import AccountBook, EventDraft
@@ -11,9 +12,20 @@ from portal.ledger.models import (
     AccountStatus,
     Category,
     EntryType,
+    Redemption,
+    RedemptionStatus,
 )
 from portal.ledger.posting import Posting, refuse_holds, require_open
 from portal.ledger.values import Facts, Posted
+
+# Those that are over came back to the source, even where that is not written yet.
+_held = (
+    Redemption.held_for == bindparam("source"),
+    Redemption.status == RedemptionStatus.HELD.value,
+    Redemption.held_until > bindparam("at"),
+)
+_FIRST_HOLD = select(func.min(Redemption.held_until)).where(*_held)
+_MOVE_HOLDS = update(Redemption).where(*_held).values(held_for=bindparam("target"))
 
 
 def merge(
@@ -21,13 +33,14 @@ def merge(
 ) -> Posted:
     """The target takes over all that the source holds; the source is empty, for good.
 
-    Balance, promised points, debt, lifetime and purchases move; lots keep
-    their own expiry and name their origin; entries are not rewritten, so the
-    survivor's history is read across its lineage. Rule: RULES, "Merge".
+    Balance, promised points, debt, lifetime, purchases and the points set aside
+    for vouchers move; lots keep their own expiry and name their origin; entries
+    are not rewritten, so the survivor's history is read across its lineage.
+    Rule: RULES, "Merge".
 
     Raises:
         SameAccount, ProgramsDiffer: these two cannot become one.
-        HoldsOpen: in-flight holds of the source must be settled first.
+        HoldsOpen: in-flight payments of the source must be settled first.
         AccountClosed, AccountMerged, AccountNotFound.
     """
     if source_id == target_id:
@@ -44,6 +57,7 @@ def merge(
     for category in Category:
         _move(event, source, target, category)
     _take_over(source, target)
+    _hold_for(session, source, target, at=at)
     return posting.write()[0]
 
 
@@ -89,6 +103,16 @@ def _move(event: EventDraft, source: AccountBook, target: AccountBook, category:
             trigger=lot.trigger,
             origin=(source.id, lot.number),
         )
+
+
+def _hold_for(session: Session, source: AccountBook, target: AccountBook, *, at: datetime) -> None:
+    """Points set aside for vouchers come back to the target, if they do."""
+    connection = session.connection()
+    parameters = {"source": source.id, "at": at}
+    held_until = connection.execute(_FIRST_HOLD, parameters).scalar()
+    if held_until is not None:
+        connection.execute(_MOVE_HOLDS, {**parameters, "target": target.id})
+        target.note_hold(held_until)
 
 
 def _take_over(source: AccountBook, target: AccountBook) -> None:

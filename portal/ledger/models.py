@@ -90,6 +90,17 @@ class RedemptionStatus(StrEnum):
     REVERSED = "reversed"
 
 
+class RedemptionPurpose(StrEnum):
+    """What the points went for: a payment at a till, or a voucher.
+
+    An event named ``VoucherIssued`` makes the latter. Its hold may last for
+    weeks, so it is not in the way of closing and merging.
+    """
+
+    PAYMENT = "payment"
+    VOUCHER = "voucher"
+
+
 class Account(Base):
     """One holder (a customer, a household, or nobody yet) in one program.
 
@@ -388,6 +399,7 @@ class Redemption(Base):
     account_id: Mapped[Id]
     entry_sequence: Mapped[Points]
     event_id: Mapped[Id] = mapped_column(ForeignKey("event.id"))
+    purpose: Mapped[str] = mapped_column(String(8), server_default=RedemptionPurpose.PAYMENT.value)
     status: Mapped[str] = mapped_column(String(16))
     points: Mapped[Points]
     points_reversed: Mapped[Points] = mapped_column(default=0)
@@ -395,6 +407,8 @@ class Redemption(Base):
     """What the points paid, in the smallest unit of ``currency``."""
     currency: Mapped[str | None] = mapped_column(String(16))
     held_until: Mapped[Instant | None]
+    held_for: Mapped[Id | None]
+    """Who gets the points if the hold ends by itself: the account, or its merges' survivor."""
     grace_expires_at: Mapped[Instant | None]
     """If the hold ends by itself: until when points that died meanwhile live on."""
     created_at: Mapped[Instant]
@@ -410,7 +424,7 @@ class Redemption(Base):
         Index("uq_redemption__entry", "account_id", "entry_sequence", unique=True),
         Index(
             "ix_redemption__held",
-            "account_id",
+            "held_for",
             "held_until",
             sqlite_where=text("status = 'held'"),
             postgresql_where=text("status = 'held'"),

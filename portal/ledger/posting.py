@@ -47,8 +47,10 @@ from portal.ledger.models import (
     EntryType,
     Event,
     EventDetail,
+    EventName,
     Lot,
     Redemption,
+    RedemptionPurpose,
     RedemptionStatus,
 )
 from portal.ledger.reading import ACCOUNT, ACCOUNTS, Shelf
@@ -134,9 +136,10 @@ _UPDATE_ACCOUNT = (
     .values({name: bindparam(name) for name in _FIGURES})
 )
 _HOLDS = select(Redemption.id).where(
-    Redemption.account_id == bindparam("account_id"),
+    Redemption.held_for == bindparam("account_id"),
     Redemption.status == RedemptionStatus.HELD.value,
     Redemption.held_until > bindparam("at"),
+    Redemption.purpose == RedemptionPurpose.PAYMENT.value,
 )
 _UPDATE_REDEMPTION = (
     update(Redemption)
@@ -144,7 +147,8 @@ _UPDATE_REDEMPTION = (
     .values(
         status=bindparam("status"),
         points_reversed=bindparam("points_reversed"),
-        held_until=bindparam("held_until"),
+        held_until=None,
+        held_for=None,
         updated_at=bindparam("updated_at"),
     )
 )
@@ -258,6 +262,7 @@ class Posting:
                     "account_id": book.id,
                     "entry_sequence": entry.sequence,
                     "event_id": event.row["id"],
+                    "purpose": purpose_of(event).value,
                     "status": (
                         RedemptionStatus.HELD if new.held_until else RedemptionStatus.CAPTURED
                     ).value,
@@ -266,6 +271,7 @@ class Posting:
                     "value": new.value,
                     "currency": new.currency,
                     "held_until": new.held_until,
+                    "held_for": book.id if new.held_until else None,
                     "grace_expires_at": new.grace_expires_at,
                     "created_at": self.at,
                     "updated_at": self.at,
@@ -562,7 +568,9 @@ def require_unfrozen(book: AccountBook) -> None:
 
 
 def refuse_holds(session: Session, account_id: str, *, at: datetime) -> None:
-    """Refuse what must not happen while redemptions of a locked account are on hold.
+    """Refuse what must not happen while payments of a locked account are on hold.
+
+    Vouchers are not in the way: their points come back to whoever survives.
 
     Raises:
         HoldsOpen: with their ids.
@@ -570,6 +578,12 @@ def refuse_holds(session: Session, account_id: str, *, at: datetime) -> None:
     found = session.connection().execute(_HOLDS, {"account_id": account_id, "at": at})
     if in_flight := list(found.scalars()):
         raise HoldsOpen(redemptions=in_flight)
+
+
+def purpose_of(event: EventDraft) -> RedemptionPurpose:
+    """What the points of a redemption that is part of this event went for."""
+    voucher = event.row["name"] == EventName.VOUCHER_ISSUED
+    return RedemptionPurpose.VOUCHER if voucher else RedemptionPurpose.PAYMENT
 
 
 def be_active(book: AccountBook, event: EventDraft, idle_expires_at: datetime | None) -> None:

@@ -17,6 +17,7 @@ from portal.ledger.models import (
     EntryType,
     Lot,
     Redemption,
+    RedemptionPurpose,
     RedemptionStatus,
 )
 from portal.ledger.reading import ACCOUNT, ACCOUNTS, AnySelect, Shelf, view
@@ -64,6 +65,7 @@ _REDEEMED = select(
 ).where(
     Redemption.account_id == bindparam("account_id"),
     Redemption.created_at >= bindparam("since"),
+    Redemption.purpose == RedemptionPurpose.PAYMENT.value,
     Redemption.status != RedemptionStatus.VOIDED.value,
 )
 
@@ -114,36 +116,57 @@ def position(session: Session, *, account_id: str, at: datetime) -> Position:
         AccountNotFound: there is none by that id.
     """
     book = settled(session, account_id, at=at)
-    row = book.row
-    if book.events:
-        parts = [
-            (lot.category, lot.expires_at, lot.available_from, lot.trigger, lot.remaining)
-            for category in Category
-            for lot in book.open_lots(category)
-        ]
-    else:
-        found = session.connection().execute(_OPEN_BY_DEADLINE, {"account_id": account_id})
-        parts = [(r.category, r.expires_at, r.available_from, r.trigger, r.points) for r in found]
+    account = view({**book.row, "details": book.row["details"]})
+    if not book.events:
+        return _position(account, _open_parts(session, account_id), ())
+    parts = [
+        (lot.category, lot.expires_at, lot.available_from, lot.trigger, lot.remaining)
+        for category in Category
+        for lot in book.open_lots(category)
+    ]
+    return _position(account, parts, pending_lines(book))
+
+
+def position_of(session: Session, *, account: AccountView, at: datetime) -> Position:
+    """What :func:`position` gives, of an account that this very transaction has read already.
+
+    One statement; as many as there, and one more, when something is due.
+    """
+    if account.next_due_at <= at:
+        return position(session, account_id=account.id, at=at)
+    return _position(account, _open_parts(session, account.id), ())
+
+
+_Parts = Sequence[tuple[Any, datetime, datetime, str | None, int]]
+"""Of lots: category, expires_at, available_from, trigger, points."""
+
+
+def _open_parts(session: Session, account_id: str) -> _Parts:
+    found = session.connection().execute(_OPEN_BY_DEADLINE, {"account_id": account_id})
+    return [(r.category, r.expires_at, r.available_from, r.trigger, r.points) for r in found]
+
+
+def _position(account: AccountView, parts: _Parts, pending: tuple[PendingLine, ...]) -> Position:
     deadlines: dict[datetime, int] = {}
     waiting: dict[tuple[datetime, str | None, datetime], int] = {}
     for category, expires_at, available_from, trigger, points in parts:
         if category == Category.REGULAR:
-            gone = min(expires_at, row["idle_expires_at"])
+            gone = min(expires_at, account.idle_expires_at)
             deadlines[gone] = deadlines.get(gone, 0) + int(points)
         else:
             key = (available_from, trigger, expires_at)
             waiting[key] = waiting.get(key, 0) + int(points)
     return Position(
-        account=view({**row, "details": row["details"]}),
-        balance=row["balance"],
-        promised=row["promised"],
-        lifetime=row["lifetime"],
-        debt=max(0, -row["balance"]),
+        account=account,
+        balance=account.balance,
+        promised=account.promised,
+        lifetime=account.lifetime,
+        debt=max(0, -account.balance),
         deadlines=tuple(
             Deadline(expires_at=_unless_never(gone), points=points)
             for gone, points in sorted(deadlines.items())
         )
-        if row["balance"] > 0
+        if account.balance > 0
         else (),
         maturing=tuple(
             Maturing(
@@ -156,7 +179,7 @@ def position(session: Session, *, account_id: str, at: datetime) -> Position:
                 waiting.items(), key=lambda item: (item[0][0], item[0][1] or "", item[0][2])
             )
         ),
-        pending=pending_lines(book),
+        pending=pending,
     )
 
 
@@ -254,6 +277,6 @@ def _series(
 
 
 def redeemed_since(session: Session, *, account_id: str, since: datetime) -> int:
-    """Points redeemed (or held) since an instant, less what was given back."""
+    """Points redeemed (or held) as payments since an instant, less what was given back."""
     parameters = {"account_id": account_id, "since": since}
     return int(session.connection().execute(_REDEEMED, parameters).scalar_one())

@@ -86,7 +86,7 @@ _DUE_LOTS = union_all(
     ),
 )
 _held = (
-    Redemption.account_id.in_(bindparam("ids", expanding=True)),
+    Redemption.held_for.in_(bindparam("ids", expanding=True)),
     Redemption.status == RedemptionStatus.HELD.value,
 )
 _DUE_HOLDS = select(Redemption.__table__).where(*_held, Redemption.held_until <= bindparam("at"))
@@ -110,9 +110,9 @@ _next = union_all(
         Lot.available_from > bindparam("at"),
     )
     .group_by(Lot.account_id),
-    select(Redemption.account_id, func.min(Redemption.held_until))
+    select(Redemption.held_for, func.min(Redemption.held_until))
     .where(*_held, Redemption.held_until > bindparam("at"))
-    .group_by(Redemption.account_id),
+    .group_by(Redemption.held_for),
 ).subquery()
 _NEXT_DUE = select(_next.c.account_id, func.min(_next.c.due)).group_by(_next.c.account_id)
 _ENTRY: AnySelect = select(Entry.__table__).where(
@@ -266,9 +266,11 @@ class Shelf:
         for row in connection.execute(_DUE_LOTS, parameters):
             self._due[row.account_id].lots.append(lot_state(row))
         for row in connection.execute(_DUE_HOLDS, parameters):
-            self._due[row.account_id].holds.append(
+            # The debit may stand in an account that was merged into this one.
+            self._due[row.held_for].holds.append(
                 HoldState(
                     redemption_id=row.id,
+                    purpose=row.purpose,
                     held_until=row.held_until,
                     grace_expires_at=row.grace_expires_at,
                     debit=self.debit(row.account_id, row.entry_sequence, row.points),

@@ -19,6 +19,7 @@ from portal.ledger.errors import (
     RedemptionHeld,
     RedemptionNotFound,
     RedemptionNotHeld,
+    RedemptionOfVoucher,
     SameAccount,
 )
 from portal.ledger.models import (
@@ -28,6 +29,7 @@ from portal.ledger.models import (
     Category,
     EntryType,
     Redemption,
+    RedemptionPurpose,
     RedemptionStatus,
 )
 from portal.ledger.posting import (
@@ -73,8 +75,14 @@ _CAPTURE = (
         Redemption.id == bindparam("of_id"),
         Redemption.status == RedemptionStatus.HELD.value,
         Redemption.held_until > bindparam("now"),
+        Redemption.held_for == bindparam("holder"),
     )
-    .values(status=RedemptionStatus.CAPTURED.value, held_until=None, updated_at=bindparam("now"))
+    .values(
+        status=RedemptionStatus.CAPTURED.value,
+        held_until=None,
+        held_for=None,
+        updated_at=bindparam("now"),
+    )
 )
 
 
@@ -179,12 +187,14 @@ def redemption_view(row: Mapping[Any, Any]) -> RedemptionView:
         account_id=row["account_id"],
         entry_id=entry_id(row["account_id"], row["entry_sequence"]),
         event_id=row["event_id"],
+        purpose=row["purpose"],
         status=row["status"],
         points=row["points"],
         points_reversed=row["points_reversed"],
         value=row["value"],
         currency=row["currency"],
         held_until=row["held_until"],
+        held_for=row["held_for"],
         created_at=row["created_at"],
         updated_at=row["updated_at"],
         customer_id=row["customer_id"],
@@ -203,18 +213,44 @@ def redemption(session: Session, redemption_id: str) -> RedemptionView:
     return redemption_view(row)
 
 
-def capture(session: Session, *, redemption_id: str, at: datetime) -> RedemptionView:
+def _found(session: Session, redemption_id: str, purpose: RedemptionPurpose) -> RedemptionView:
+    found = redemption(session, redemption_id)
+    if found.purpose == purpose:
+        return found
+    if found.purpose == RedemptionPurpose.VOUCHER:
+        raise RedemptionOfVoucher()
+    raise RedemptionNotFound()
+
+
+def capture(
+    session: Session,
+    *,
+    redemption_id: str,
+    at: datetime,
+    purpose: RedemptionPurpose = RedemptionPurpose.PAYMENT,
+) -> RedemptionView:
     """Make a held redemption final.
+
+    Args:
+        purpose: what it must be for; a voucher's is captured by using the voucher.
 
     Raises:
         RedemptionNotFound: there is none by that id.
         RedemptionNotHeld: it was captured, voided or released before.
+        RedemptionOfVoucher: its points went for a voucher.
     """
+    found = _found(session, redemption_id, purpose)
+    holder = found.held_for or found.account_id
     # Whoever settles the account may be about to release it.
-    lock(session, [redemption(session, redemption_id).account_id])
-    captured = session.connection().execute(_CAPTURE, {"of_id": redemption_id, "now": at})
+    lock(session, [holder])
+    captured = session.connection().execute(
+        _CAPTURE, {"of_id": redemption_id, "now": at, "holder": holder}
+    )
     found = redemption(session, redemption_id)
     if captured.rowcount != 1:
+        if found.held_for not in (None, holder):
+            # It was merged between the look and the lock.
+            raise Busy()
         raise RedemptionNotHeld(status=_status(found, at))
     return found
 
@@ -232,14 +268,19 @@ def void(
     facts: Facts,
     at: datetime,
     grace_expires_at: datetime | None = None,
+    purpose: RedemptionPurpose = RedemptionPurpose.PAYMENT,
 ) -> RedemptionView:
-    """Release a held redemption: its points return.
+    """Release a held redemption: its points return, to the survivor where it was merged.
+
+    Args:
+        purpose: what it must be for; a voucher's is voided by cancelling the voucher.
 
     Raises:
         RedemptionNotFound: there is none by that id.
         RedemptionNotHeld: it was captured, voided or released before.
+        RedemptionOfVoucher: its points went for a voucher.
     """
-    found = redemption(session, redemption_id)
+    found = _found(session, redemption_id, purpose)
     posting, book = _on_lineage(session, found.account_id, at=at)
     found = redemption(session, redemption_id)
     if _status(found, at) != RedemptionStatus.HELD:
@@ -257,19 +298,22 @@ def reverse_redemption(
     at: datetime,
     points: int | None = None,
     grace_expires_at: datetime | None = None,
+    purpose: RedemptionPurpose = RedemptionPurpose.PAYMENT,
 ) -> Reversal:
     """Give redeemed points back, whole or in part, to their own lots.
 
     Args:
         points: how many; all that remain when omitted.
         grace_expires_at: until when points live on whose lot died meanwhile.
+        purpose: what it must be for; a voucher's is reversed by cancelling the voucher.
 
     Raises:
         RedemptionNotFound: there is none by that id.
+        RedemptionOfVoucher: its points went for a voucher.
         RedemptionHeld: a hold is voided, not reversed.
         AlreadyReversed: nothing remains. MoreThanRedeemed: less remains.
     """
-    found = redemption(session, redemption_id)
+    found = _found(session, redemption_id, purpose)
     posting, book = _on_lineage(session, found.account_id, at=at)
     found = redemption(session, redemption_id)
     if _status(found, at) == RedemptionStatus.HELD:
@@ -326,7 +370,6 @@ def _return(
             "of_id": found.id,
             "status": status.value,
             "points_reversed": found.points_reversed + points,
-            "held_until": None,
             "updated_at": posting.at,
         }
     )

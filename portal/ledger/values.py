@@ -4,7 +4,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from portal.ledger.models import Category, EntryType, EventName, RedemptionStatus
+from portal.ledger.models import (
+    Category,
+    EntryType,
+    EventName,
+    RedemptionPurpose,
+    RedemptionStatus,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,18 +164,24 @@ class AccountView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RedemptionView:
-    """A redemption, from hold to reversal. ``value`` is in the smallest unit of ``currency``."""
+    """A redemption, from hold to reversal. ``value`` is in the smallest unit of ``currency``.
+
+    ``held_for`` is who gets the points if a hold ends by itself: the account,
+    or the survivor of its merges.
+    """
 
     id: str
     account_id: str
     entry_id: str
     event_id: str
+    purpose: str
     status: str
     points: int
     points_reversed: int
     value: int | None
     currency: str | None
     held_until: datetime | None
+    held_for: str | None
     created_at: datetime
     updated_at: datetime
     customer_id: str | None
@@ -201,6 +213,7 @@ class Spending:
     """
 
     id: str
+    purpose: RedemptionPurpose
     status: RedemptionStatus
     points_reversed: int
     value: int | None

@@ -24,8 +24,10 @@ from portal.ledger.models import (
     EntryType,
     Event,
     EventDetail,
+    EventName,
     Lot,
     Redemption,
+    RedemptionPurpose,
     RedemptionStatus,
 )
 from portal.ledger.values import entry_id
@@ -77,14 +79,15 @@ def verify(session: Session, *, progress: Progress | None = None) -> list[Differ
                 "debit_sequence",
             ),
             "redemption": _rows(session, Redemption.__table__, "account_id", "id"),
+            "hold": _holds(session),
         }.items()
     }
     differences: list[Difference] = []
-    reversals = _reversals(session)
+    reversals, survivors = _reversals(session), _survivors(session)
     accounts = _rows(session, Account.__table__, "id")
     done = 0
     for account in accounts:
-        audit = _AccountAudit(account, reversals)
+        audit = _AccountAudit(account, reversals, survivors)
         audit.run(**{name: stream.of(account["id"]) for name, stream in streams.items()})
         differences.extend(audit.differences)
         done += 1
@@ -113,7 +116,11 @@ def _rows(session: Session, table: Any, *order: str) -> Iterator[Row]:
 
 def _entries(session: Session) -> Iterator[Row]:
     statement = (
-        select(Entry.__table__, Event.digest.label("event_digest"))
+        select(
+            Entry.__table__,
+            Event.digest.label("event_digest"),
+            Event.name.label("event_name"),
+        )
         .join(Event, Event.id == Entry.event_id)
         .order_by(Entry.account_id, Entry.sequence)
     )
@@ -121,6 +128,37 @@ def _entries(session: Session) -> Iterator[Row]:
         statement, execution_options={"yield_per": FETCH, "stream_results": True}
     )
     yield from result.mappings()
+
+
+def _holds(session: Session) -> Iterator[Row]:
+    """Redemptions on hold, by who gets their points if they end by themselves."""
+    statement = (
+        select(Redemption.held_for.label("account_id"), Redemption.held_until)
+        .where(Redemption.status == RedemptionStatus.HELD.value, Redemption.held_for.is_not(None))
+        .order_by(Redemption.held_for)
+    )
+    result = session.connection().execute(
+        statement, execution_options={"yield_per": FETCH, "stream_results": True}
+    )
+    yield from result.mappings()
+
+
+def _survivors(session: Session) -> dict[str, str]:
+    """For each merged account, the one that holds now what it held."""
+    merged = {
+        str(source): str(target)
+        for source, target in session.connection().execute(
+            select(Account.id, Account.merged_into).where(Account.merged_into.is_not(None))
+        )
+    }
+    survivors = {}
+    for source, target in merged.items():
+        seen = {source}
+        while target in merged and target not in seen:
+            seen.add(target)
+            target = merged[target]
+        survivors[source] = target
+    return survivors
 
 
 def _reversals(session: Session) -> dict[str, int]:
@@ -232,9 +270,10 @@ class _Stream:
 class _AccountAudit:
     """One account, recomputed."""
 
-    def __init__(self, account: Row, reversals: Mapping[str, int]):
+    def __init__(self, account: Row, reversals: Mapping[str, int], survivors: Mapping[str, str]):
         self.account = account
         self.reversals = reversals
+        self.survivors = survivors
         self.differences: list[Difference] = []
 
     def expect(self, where: str, found: object, expected: object) -> None:
@@ -256,13 +295,14 @@ class _AccountAudit:
         debt: list[Row],
         allocation: list[Row],
         redemption: list[Row],
+        hold: list[Row],
     ) -> None:
         self._chain(entry, lot, allocation)
         self._figures(entry)
         self._lots(lot, allocation)
         self._debits(entry, debt, allocation)
         self._credits(entry, lot, allocation, debt)
-        self._account(lot, debt, redemption)
+        self._account(lot, debt, hold)
         self._redemptions(entry, redemption)
 
     def _chain(self, entries: list[Row], lots: list[Row], allocations: list[Row]) -> None:
@@ -408,7 +448,7 @@ class _AccountAudit:
                     f"at most {abs(entry['amount'])}",
                 )
 
-    def _account(self, lots: list[Row], debts: list[Row], redemptions: list[Row]) -> None:
+    def _account(self, lots: list[Row], debts: list[Row], holds: list[Row]) -> None:
         account = self.account
         regular = sum(
             lot["remaining"] for lot in lots if lot["category"] == Category.REGULAR
@@ -420,11 +460,7 @@ class _AccountAudit:
             for lot in lots
             if lot["remaining"] and lot["category"] == Category.PROMISED
         ]
-        due += [
-            redemption["held_until"]
-            for redemption in redemptions
-            if redemption["status"] == RedemptionStatus.HELD
-        ]
+        due += [hold["held_until"] for hold in holds if hold["held_until"] is not None]
         due.append(account["idle_expires_at"])
         if account["next_due_at"] > min(due):
             self.expect("next_due_at", account["next_due_at"], min(due))
@@ -449,7 +485,13 @@ class _AccountAudit:
             self.expect(f"points of {name}", redemption["points"], -entry["amount"])
             self.expect(f"event of {name}", redemption["event_id"], entry["event_id"])
             self.expect(f"created_at of {name}", redemption["created_at"], entry["recorded_at"])
+            voucher = entry["event_name"] == EventName.VOUCHER_ISSUED
+            purpose = RedemptionPurpose.VOUCHER if voucher else RedemptionPurpose.PAYMENT
+            self.expect(f"purpose of {name}", redemption["purpose"], purpose)
             held = redemption["status"] == RedemptionStatus.HELD
+            here = self.account["id"]
+            holder = self.survivors.get(here, here) if held else None
+            self.expect(f"held_for of {name}", redemption["held_for"], holder)
             self.expect(f"held_until of {name}", redemption["held_until"] is not None, held)
             public_id = entry_id(redemption["account_id"], redemption["entry_sequence"])
             returned = self.reversals.get(public_id, 0)

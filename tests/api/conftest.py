@@ -10,13 +10,14 @@ from typing import Any
 
 import pytest
 from flask import Flask
+from marshmallow import Schema
 from pydantic import SecretStr
 from sqlalchemy.orm import Session
 from werkzeug.serving import WSGIRequestHandler, make_server
 from werkzeug.test import TestResponse
 
-from portal import create_app, ledger, orm, programs
-from portal.access import keys
+from portal import create_app, ledger, orm, programs, rewards
+from portal.access import keys, member_codes
 from portal.access.keys import Scope
 from portal.clock import now
 from portal.config import Settings
@@ -278,3 +279,56 @@ def rui(till: Till, sending: None) -> Any:
         first_name="Rui",
         last_name="Reis",
     )
+
+
+MUG: dict[str, Any] = {
+    "id": "mug",
+    "program": "corner",
+    "name": "Mug",
+    "price": 500,
+    "kind": "free_item",
+    "stock": 50,
+}
+
+
+def apply_reward(document: dict[str, Any]) -> None:
+    """Put a reward file in force."""
+    with orm.writing(db.session()) as session:
+        rewards.apply(session, document=document, actor="command", at=now())
+    db.session.remove()
+
+
+@pytest.fixture
+def reward(app: Flask):
+    """Offers a mug for 500 points, or what is changed about it."""
+
+    def offer(**changes: Any) -> None:
+        with app.app_context():
+            apply_reward(MUG | changes)
+
+    return offer
+
+
+@pytest.fixture
+def shown_code(app: Flask):
+    """What a customer's page shows, so many steps from now."""
+
+    def code(customer_id: str, *, steps: int = 0) -> str:
+        with app.app_context():
+            session, at = db.session(), now() + steps * member_codes.STEP
+            with orm.writing(session):
+                member_codes.begin(session, customer_id=customer_id, at=at)
+            pepper = app.config["PORTAL"].pepper
+            upcoming = member_codes.upcoming(
+                session, customer_id=customer_id, at=at, pepper=pepper, steps=1
+            )
+            db.session.remove()
+        assert upcoming is not None
+        return upcoming.codes[0].code
+
+    return code
+
+
+def fits(shape: type[Schema], content: Any) -> None:
+    """Check that an answer is as its shape documents it, with nothing besides."""
+    assert not shape(unknown="raise").validate(content)

@@ -14,7 +14,7 @@ from bs4 import BeautifulSoup
 from portal.web.api import examples
 from portal.web.api.describing import document
 from portal.web.api.endpoint import operations
-from tests.api.conftest import CORNER, apply
+from tests.api.conftest import CORNER, MUG, apply, apply_reward
 from tests.api.reading import enrolled, household_of, last_code, wait_a_minute
 
 EARNING = [
@@ -29,6 +29,7 @@ def page(app, server):
     """The page as the reader of ``server`` sees it."""
     with app.app_context():
         apply(CORNER | {"earning": EARNING, "transfers": {"enabled": True}})
+        apply_reward(MUG | {"price": 200, "stock": None})
     return BeautifulSoup(requests.get(f"{server}/api/docs", timeout=30).text, "html.parser")
 
 
@@ -102,6 +103,7 @@ def state(till, operation):
     )  # fmt: skip
     quoted = {"account": made["id"], "order": {"value": 2000, "currency": "EUR"}}
     quote = till.post("/quotes", quoted, status=200)
+    voucher = till.post("/vouchers", {"account": made["id"], "reward": "mug"})
     before = {"reopen_account": "close", "unfreeze_account": "freeze"}.get(operation)
     if before:
         till.post(f"/accounts/{made['id']}/{before}", status=200)
@@ -137,6 +139,8 @@ def state(till, operation):
         "CODE": last_code(till.client.application, mobile)
         if operation == "create_transfer"
         else "",
+        "REWARD": "mug",
+        "VOUCHER": voucher["code"],
     }
 
 

@@ -9,7 +9,7 @@ import requests
 import schemathesis
 from schemathesis.engine import events, from_schema
 
-from tests.api.conftest import CORNER, apply
+from tests.api.conftest import CORNER, MUG, apply, apply_reward
 
 DOCUMENT = "/api/v1/openapi.json"
 EXAMPLES_SMALL = 3
@@ -78,6 +78,7 @@ def shop(app, member):
                 ],
             }
         )
+        apply_reward(MUG | {"price": 100, "stock": None})
 
 
 @pytest.mark.heavy
@@ -87,5 +88,6 @@ def test_schemathesis_finds_nothing(fuzzed, till, shop, heavy):
     assert not found, "\n\n".join(found)
     assert served.calls > (5_000 if heavy else 500)
     assert {"create_order", "capture_order", "refund_order"} <= served.succeeded
+    assert {"list_rewards", "create_voucher", "use_voucher"} <= served.succeeded
     if heavy:
         assert "void_order" in served.succeeded

@@ -143,7 +143,10 @@ class Shop:
     def order(self, *arguments, **more):
         return self.place(*arguments, **more).order
 
-    def quote(self, holder, value=5000, *, at=None, issue_code=False, channels=("sms",), **more):
+    def quote(
+        self, holder, value=5000, *, at=None, issue_code=False, approval=None, channels=("sms",),
+        **more,
+    ):  # fmt: skip
         with orm.writing(self.session):
             return checkout.quote(
                 self.session,
@@ -151,6 +154,7 @@ class Shop:
                 order=Basket(value=value, currency=more.pop("currency", "EUR"), **more),
                 actor="key:till",
                 issue_code=issue_code,
+                approval=approval,
                 sending=checkout.CodeSending(
                     pepper=PEPPER, cipher=self.cipher, channels=frozenset(channels)
                 ),

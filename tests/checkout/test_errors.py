@@ -8,6 +8,8 @@ import pytest
 from sqlalchemy import update
 
 from portal import checkout, ledger, orm
+from portal.access import WrongMemberCode
+from portal.access.member_codes import MemberLook
 from portal.checkout import Redeem
 from portal.errors import PortalError
 from portal.members import Reference
@@ -112,9 +114,10 @@ def test_824_approval_needed(shop, account, pay):
 
 
 def test_808_wrong_code(shop, account):
+    wrong = MemberLook(refusal=WrongMemberCode())
     shop.corner({"approval": "member_code"})
     with pytest.raises(PortalError) as caught:
-        shop.redeem(account, points=10, approval=checkout.Approval(member_code="123456"))
+        shop.redeem(account, points=10, approval=checkout.Approval(member_code=wrong))
     assert caught.value.legacy_code == 808
 
 

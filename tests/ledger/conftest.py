@@ -7,12 +7,16 @@ from sqlalchemy import insert
 from sqlalchemy.orm import Session
 
 from portal import ledger, orm
-from portal.ledger import EventName, Facts
+from portal.ledger import EventName, Facts, RedemptionPurpose
 from portal.programs.models import Program
 
 
 def facts(name: EventName = EventName.TRANSACTION_ADD, **more) -> Facts:
     return Facts(name=name, actor="test", **more)
+
+
+def _purpose(voucher: bool) -> RedemptionPurpose:
+    return RedemptionPurpose.VOUCHER if voucher else RedemptionPurpose.PAYMENT
 
 
 class Book:
@@ -43,13 +47,14 @@ class Book:
                 **more,
             )
 
-    def redeem(self, account_id, points, *, at=None, **more):
+    def redeem(self, account_id, points, *, at=None, voucher=False, **more):
+        name = EventName.VOUCHER_ISSUED if voucher else EventName.POINTS_REDEMPTION
         with orm.writing(self.session):
             return ledger.redeem(
                 self.session,
                 account_id=account_id,
                 points=points,
-                facts=facts(EventName.POINTS_REDEMPTION),
+                facts=facts(name),
                 at=at or self.at,
                 **more,
             )
@@ -65,14 +70,17 @@ class Book:
                 **more,
             )
 
-    def give_back(self, redemption_id, points=None, *, at=None, **more):
+    def give_back(self, redemption_id, points=None, *, at=None, voucher=False, **more):
         with orm.writing(self.session):
             return ledger.reverse_redemption(
                 self.session,
                 redemption_id=redemption_id,
                 points=points,
-                facts=facts(EventName.REDEMPTION_REVERSAL),
+                facts=facts(
+                    EventName.VOUCHER_CANCELLED if voucher else EventName.REDEMPTION_REVERSAL
+                ),
                 at=at or self.at,
+                purpose=_purpose(voucher),
                 **more,
             )
 
@@ -87,19 +95,25 @@ class Book:
                 **more,
             )
 
-    def void(self, redemption_id, *, at=None, **more):
+    def void(self, redemption_id, *, at=None, voucher=False, **more):
         with orm.writing(self.session):
             return ledger.void(
                 self.session,
                 redemption_id=redemption_id,
-                facts=facts(EventName.HOLD_RELEASED),
+                facts=facts(EventName.VOUCHER_CANCELLED if voucher else EventName.HOLD_RELEASED),
                 at=at or self.at,
+                purpose=_purpose(voucher),
                 **more,
             )
 
-    def capture(self, redemption_id, *, at=None):
+    def capture(self, redemption_id, *, at=None, voucher=False):
         with orm.writing(self.session):
-            return ledger.capture(self.session, redemption_id=redemption_id, at=at or self.at)
+            return ledger.capture(
+                self.session,
+                redemption_id=redemption_id,
+                at=at or self.at,
+                purpose=_purpose(voucher),
+            )
 
     def transfer(self, sender, recipient, points, *, at=None):
         with orm.writing(self.session):

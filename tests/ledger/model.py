@@ -53,6 +53,7 @@ class Debit:
     held_until: int | None = None
     grace: int | None = None
     voided: bool = False
+    voucher: bool = False
 
     def covered_by(self, lot, points):
         for part in self.parts:
@@ -108,6 +109,9 @@ class Account:
         for source in self.merged_from:
             everyone += source.lineage()
         return everyone
+
+    def payments_held(self):
+        return [hold for hold in self.holds if not hold.voucher]
 
     def survivor(self):
         return self.merged_into.survivor() if self.merged_into else self
@@ -286,10 +290,10 @@ class Model:
         self.be_active(account, idle)
         self.settle(account)
 
-    def redeem(self, account, points, *, held_until, grace, idle):
+    def redeem(self, account, points, *, held_until, grace, idle, voucher):
         self.need(account.status == "active")
         self.need(points <= account.balance)
-        debit = Debit(account, points, held_until=held_until, grace=grace)
+        debit = Debit(account, points, held_until=held_until, grace=grace, voucher=voucher)
         self.take(account, debit, points)
         self.redemptions.append(debit)
         if held_until is not None:
@@ -297,19 +301,24 @@ class Model:
         self.be_active(account, idle)
         self.settle(account)
 
-    def capture(self, debit):
-        self.need(debit in debit.account.holds)
-        debit.account.holds.remove(debit)
+    def capture(self, debit, *, voucher):
+        holder = debit.account.survivor()
+        self.need(debit.voucher == voucher)
+        self.need(debit in holder.holds)
+        holder.holds.remove(debit)
 
-    def void(self, debit, *, grace):
-        self.need(debit in debit.account.holds)
-        debit.account.holds.remove(debit)
+    def void(self, debit, *, grace, voucher):
+        holder = debit.account.survivor()
+        self.need(debit.voucher == voucher)
+        self.need(debit in holder.holds)
+        holder.holds.remove(debit)
         debit.voided = True
-        self.give_back(debit.account, debit, debit.points, grace=grace, when=self.now)
-        self.settle(debit.account)
+        self.give_back(holder, debit, debit.points, grace=grace, when=self.now)
+        self.settle(holder)
 
-    def reverse_redemption(self, debit, points, *, grace):
-        self.need(debit not in debit.account.holds)
+    def reverse_redemption(self, debit, points, *, grace, voucher):
+        self.need(debit.voucher == voucher)
+        self.need(debit not in debit.account.survivor().holds)
         self.return_debit(debit, points, grace=grace)
 
     def return_debit(self, debit, points, *, grace):
@@ -405,7 +414,7 @@ class Model:
         self.need(source is not target)
         self.need(source.status != "merged")
         self.need_open(target)
-        self.need(not source.holds)
+        self.need(not source.payments_held())
         if source.balance < 0:
             debit = Debit(target, -source.balance)
             source.debts = []
@@ -431,6 +440,8 @@ class Model:
         else:
             target.idle = max(source.idle, target.idle)
         source.idle = FOREVER
+        target.holds += source.holds
+        source.holds = []
         source.status, source.merged_into = "merged", target
         target.merged_from.append(source)
         self.settle(target)
@@ -443,5 +454,5 @@ class Model:
             "unfreeze": (("frozen",), "active"),
         }[verb]
         self.need(account.status in before)
-        self.need(verb != "close" or not account.holds)
+        self.need(verb != "close" or not account.payments_held())
         account.status = after

@@ -46,6 +46,8 @@ part = st.one_of(st.none(), share, share)
 span = st.sampled_from([1, 59, 15 * MINUTE, DAY, 10 * DAY, 10 * DAY + 1, 30 * DAY, YEAR])
 maybe_span = st.one_of(st.none(), span)
 trigger = st.sampled_from(["delivered", "reviewed"])
+mistaken = st.sampled_from([False] * 9 + [True])
+"""Now and then a voucher's redemption is taken for a payment, or the reverse."""
 
 
 class LedgerMachine(RuleBasedStateMachine):
@@ -274,8 +276,9 @@ class LedgerMachine(RuleBasedStateMachine):
         held=maybe_span,
         grace=maybe_span,
         idle=st.one_of(st.none(), st.none(), span),
+        voucher=st.booleans(),
     )
-    def redeem(self, index, percent, held, grace, idle):
+    def redeem(self, index, percent, held, grace, idle, voucher):
         account = self.rich(index)
         points = self.portion(percent, max(0, account.balance))
         until = self.after(held)
@@ -283,7 +286,14 @@ class LedgerMachine(RuleBasedStateMachine):
         idle_at = self.after(idle)
 
         def on_model(model):
-            model.redeem(account, points, held_until=until, grace=grace_at, idle=idle_at)
+            model.redeem(
+                account,
+                points,
+                held_until=until,
+                grace=grace_at,
+                idle=idle_at,
+                voucher=voucher,
+            )
             return model.redemptions[-1]
 
         debit, redemption = self.both(
@@ -295,6 +305,7 @@ class LedgerMachine(RuleBasedStateMachine):
                 held_until=self.instant(until),
                 grace_expires_at=self.instant(grace_at),
                 idle_expires_at=self.instant(idle_at),
+                voucher=voucher,
             ),
         )
         if debit:
@@ -304,35 +315,64 @@ class LedgerMachine(RuleBasedStateMachine):
         held = [hold for account in self.model.accounts for hold in account.holds]
         return self.pick(index, held) or self.pick(index, self.model.redemptions[::-1])
 
-    @rule(index=which)
-    def capture(self, index):
+    @rule(index=which, mistaken=mistaken)
+    def capture(self, index, mistaken):
         if debit := self.held(index):
+            voucher = debit.voucher is not mistaken
             self.both(
-                lambda model: model.capture(debit),
-                lambda book: book.capture(self.id(debit), at=self.at),
+                lambda model: model.capture(debit, voucher=voucher),
+                lambda book: book.capture(self.id(debit), at=self.at, voucher=voucher),
             )
 
-    @rule(index=which, grace=maybe_span)
-    def void(self, index, grace):
+    @rule(index=which, grace=maybe_span, mistaken=mistaken)
+    def void(self, index, grace, mistaken):
         if debit := self.held(index):
             grace_at = self.after(grace)
+            voucher = debit.voucher is not mistaken
             self.both(
-                lambda model: model.void(debit, grace=grace_at),
+                lambda model: model.void(debit, grace=grace_at, voucher=voucher),
                 lambda book: book.void(
-                    self.id(debit), at=self.at, grace_expires_at=self.instant(grace_at)
+                    self.id(debit),
+                    at=self.at,
+                    grace_expires_at=self.instant(grace_at),
+                    voucher=voucher,
                 ),
             )
 
-    @rule(index=which, percent=part, grace=maybe_span)
-    def reverse_redemption(self, index, percent, grace):
+    @rule(one=which, two=which, three=which, percent=share, held=span, grace=maybe_span)
+    def set_aside_for_a_voucher_and_merge(self, one, two, three, percent, held, grace):
+        """Chains of merges with a hold at their beginning: chance alone makes few."""
+        self.redeem(one, percent, held, grace, None, voucher=True)
+        for number in (two, three):
+            # Looked for anew: a step that is refused leaves a copy of the model behind.
+            holders = [a for a in self.model.accounts if a.holds and not a.payments_held()]
+            merged = [a for a in holders if a.merged_from]
+            if source := self.pick(number, merged or holders):
+                target = self.other(source, number)
+                self.both(
+                    lambda model, source=source, target=target: model.merge(source, target),
+                    lambda book, source=source, target=target: book.merge(
+                        self.id(source), self.id(target), at=self.at
+                    ),
+                )
+
+    @rule(index=which, percent=part, grace=maybe_span, mistaken=mistaken)
+    def reverse_redemption(self, index, percent, grace, mistaken):
         left = [d for d in self.model.redemptions if d.returned < d.points] if index < 7 else []
         if debit := self.pick(index, left or self.model.redemptions):
             points = self.portion(percent, debit.points - debit.returned)
             grace_at = self.after(grace)
+            voucher = debit.voucher is not mistaken
             _, reversal = self.both(
-                lambda model: model.reverse_redemption(debit, points, grace=grace_at),
+                lambda model: model.reverse_redemption(
+                    debit, points, grace=grace_at, voucher=voucher
+                ),
                 lambda book: book.give_back(
-                    self.id(debit), points, at=self.at, grace_expires_at=self.instant(grace_at)
+                    self.id(debit),
+                    points,
+                    at=self.at,
+                    grace_expires_at=self.instant(grace_at),
+                    voucher=voucher,
                 ),
             )
             if reversal:

@@ -7,7 +7,7 @@ from flask import Flask
 from sqlalchemy import select
 from werkzeug.routing import Rule
 
-from portal import clock, ledger, orm, programs
+from portal import clock, ledger, orm, programs, rewards
 from portal.access.models import MemberSession
 from portal.members import households
 from portal.transfers.models import TransferRequest
@@ -34,6 +34,7 @@ OPEN = {
     "member.choose_program_to_join",
     "member.join",
     "member.begin_to_join",
+    "member.picture",
     "member.theme_stylesheet",
     "member.choose_theme",
 }
@@ -130,6 +131,22 @@ def test_another_member_sees_nothing_of_it(app, member, make_member, database, s
         .lines[0]
         .entry.id,
     }
+    # A reward of a program that Bo is not in, and a voucher of one that he is in.
+    for reward_id, program_id in (("soup", "bistro"), ("mug", "corner")):
+        document = {"id": reward_id, "program": program_id, "name": "It", "price": 20}
+        with orm.writing(database):
+            rewards.apply(
+                database, document=document | {"kind": "gift"}, actor="test", at=clock.now()
+            )
+    with orm.writing(database):
+        voucher = rewards.issue(
+            database,
+            account_id=member.accounts["corner"],
+            reward_id="mug",
+            actor="test",
+            at=clock.now(),
+        )
+    theirs |= {"reward_id": "soup", "voucher_id": voucher.id}
     assert all(theirs.values())
     bo = make_member("Bo", "+447400000002")
     token = bo.get("/account").form("/sign-out")["csrf_token"]
@@ -145,6 +162,8 @@ def test_another_member_sees_nothing_of_it(app, member, make_member, database, s
             *member.accounts.values(),
             "400000001",
             "400 000001",
+            voucher.code,
+            voucher.spoken_code,
             "Ana",
         ):
             assert secret not in seen, f"{method} {rule.rule} shows {secret}"

@@ -9,6 +9,7 @@ from datetime import datetime
 from typing import Any
 
 from portal.checkout.queries import CustomerEvent
+from portal.errors import PortalError
 from portal.ledger import (
     AccountView,
     Category,
@@ -187,6 +188,12 @@ def reversal(view: Reversal) -> Content:
 def warning(code: str, detail: str, legacy_code: int | None = None) -> Content:
     """Something to know that stopped nothing."""
     return {"code": code, "legacy_code": legacy_code, "detail": detail}
+
+
+def refusal(error: PortalError) -> Content:
+    """A reason why not, with what helps."""
+    told = {"code": error.code, "legacy_code": error.legacy_code, "detail": error.detail}
+    return {**error.facts, **told}
 
 
 def balances(

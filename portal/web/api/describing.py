@@ -205,6 +205,12 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
         "resend_transfer_code": "$response.body#/transfer_request",
         "cancel_transfer_request": "$response.body#/transfer_request",
     },
+    "create_voucher": {
+        "read_voucher": "$response.body#/code",
+        "use_voucher": "$response.body#/code",
+        "cancel_voucher": "$response.body#/code",
+        "read_reward": "$response.body#/reward",
+    },
     "create_order": {
         "read_order": "$response.body#/id",
         "capture_order": "$response.body#/id",
@@ -222,6 +228,11 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
     },
 }
 """Where an answer leads: from an operation to others, with the id that both know."""
+
+_VARIABLES: Mapping[str, str] = dict.fromkeys(
+    ("read_voucher", "use_voucher", "cancel_voucher"), "code"
+)
+"""What the variable of such a path is called, where it is no id."""
 
 _ORDER_OF: Mapping[str, Any] = {"value": 2000, "currency": "EUR"}
 _BODY_LINKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
@@ -249,6 +260,7 @@ _BODY_LINKS: Mapping[str, Mapping[str, Mapping[str, Any]]] = {
         },
     },
     "adjust_account": {
+        "create_voucher": {"account": "$response.body#/account", "reward": "mug"},
         "create_quote": {"account": "$response.body#/account", "order": _ORDER_OF},
         "create_redemption": {
             "account": "$response.body#/account",
@@ -285,7 +297,10 @@ def _write_links(described: Mapping[str, Any]) -> None:
     }
     for operation in operations:
         links: dict[str, Any] = {
-            target: {"operationId": target, "parameters": {"id": expression}}
+            target: {
+                "operationId": target,
+                "parameters": {_VARIABLES.get(target, "id"): expression},
+            }
             for target, expression in _LINKS.get(operation.name, {}).items()
         }
         for target, body in _BODY_LINKS.get(operation.name, {}).items():

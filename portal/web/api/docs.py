@@ -16,14 +16,14 @@ from portal.web.errors import status_of
 from portal.web.policy import allow, anyone
 
 SCOPES: Mapping[Scope, str] = {
-    Scope.READ: "Read programs, accounts, customers and redemptions.",
+    Scope.READ: "Read programs, accounts, customers, redemptions, rewards and vouchers.",
     Scope.ENROL: "Enrol members, and attach customers to accounts.",
     Scope.REDEEM: "Spend points, hold them, capture and void.",
     Scope.EARN: "Record orders that earn.",
     Scope.REVERSE: "Give redeemed points back, and refund.",
     Scope.ADJUST: "Give and take points by hand.",
     Scope.TRANSFER: "Send points between members and households.",
-    Scope.VOUCHER: "Issue and use vouchers.",
+    Scope.VOUCHER: "Issue, use and cancel vouchers.",
     Scope.MANAGE: "Close, reopen, freeze and merge accounts, households, fraud status.",
 }
 
@@ -93,7 +93,9 @@ def _groups() -> dict[str, list[Shown]]:
     for operation in operations:
         path = "/api" + operation.path.replace("<", "{").replace(">", "}")
         described = document["paths"][path][operation.method.lower()]
-        real = operation.path.removeprefix("/v1").replace("<id>", examples.PATHS[operation.tag])
+        real = operation.path.removeprefix("/v1").replace(
+            f"<{next(iter(operation.path_ids), '')}>", examples.PATHS[operation.tag]
+        )
         real = real.replace("<customer>", "$CUSTOMER")
         shown = (operation.method, real, operation.name)
         groups.setdefault(operation.tag, []).append(

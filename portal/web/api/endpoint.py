@@ -13,7 +13,7 @@ so the schemas go to apispec, which it is made of, directly.
 
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any, Final
@@ -197,8 +197,10 @@ def _serve_keyless(operation: Operation, variables: Mapping[str, str]) -> Respon
     caller = authenticate(session, at=at)
     require_scope(caller, operation.scopes)
     fields = load(operation.fields, read_body())
+    call = Call(session=session, caller=caller, at=at, fields=fields)
+    if operation.ahead is not None:
+        call = replace(call, ahead=operation.ahead(call))
     with orm.writing(session):
-        call = Call(session=session, caller=caller, at=at, fields=fields)
         answer = operation.view(call, **variables)
     note_use(session, caller, at=at)
     return respond(wire.write(answer.content), status=answer.status)

@@ -9,6 +9,14 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from portal.web.api import household_examples, transfer_examples
+from portal.web.api.reward_examples import (
+    REWARD,
+    REWARD_QUERIES,
+    REWARD_REQUESTS,
+    VOUCHER,
+    quoted,
+    reward_answers,
+)
 
 VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -23,6 +31,8 @@ VARIABLES: Final[Mapping[str, str]] = MappingProxyType(
         "CARD": "2000 0123 4567",
         **household_examples.VARIABLES,
         **transfer_examples.VARIABLES,
+        "REWARD": REWARD,
+        "VOUCHER": VOUCHER,
     }
 )
 """What an example may name, and what stands there in the document."""
@@ -37,6 +47,8 @@ PATHS: Final[Mapping[str, str]] = MappingProxyType(
         "Events": "",
         **household_examples.PATHS,
         **transfer_examples.PATHS,
+        "Rewards": "$REWARD",
+        "Vouchers": "$VOUCHER",
     }
 )
 """Whose id a path takes, by its tag."""
@@ -49,6 +61,7 @@ QUERIES: Final[Mapping[str, str]] = MappingProxyType(
         "read_customer_balances": "?at=2026-01-01T00:00:00Z",
         **household_examples.QUERIES,
         **transfer_examples.QUERIES,
+        **REWARD_QUERIES,
     }
 )
 
@@ -89,6 +102,7 @@ REQUESTS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         "create_event": {"account": "$ACCOUNT", "name": "birthday", "id": "birthday-2026-$RECEIPT"},
         **household_examples.REQUESTS,
         **transfer_examples.REQUESTS,
+        **REWARD_REQUESTS,
     }
 )
 
@@ -237,7 +251,7 @@ _QUOTE = {
             "refusals": [],
         }
     ],
-    "rewards": [],
+    **quoted(account=VARIABLES["ACCOUNT"]),
     "expires_at": "2026-03-02T12:15:00Z",
     "warnings": [],
 }
@@ -360,5 +374,6 @@ ANSWERS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
         },
         **household_examples.ANSWERS,
         **transfer_examples.ANSWERS,
+        **reward_answers(account=VARIABLES["ACCOUNT"]),
     }
 )

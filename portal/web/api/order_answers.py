@@ -3,9 +3,9 @@
 from collections.abc import Iterable, Mapping, Sequence
 
 from portal.checkout import Gain, OrderState, Quote, Refund, Source, Warning
-from portal.errors import PortalError
 from portal.orders import Happened
-from portal.web.api.answers import Content, redemption, warning
+from portal.web.api.answers import Content, redemption, refusal, warning
+from portal.web.api.reward_answers import fitting_rewards, fitting_vouchers
 from portal.web.api.wire import instant
 
 
@@ -21,12 +21,6 @@ def gain(shown: Gain) -> Content:
         "expires_at": instant(shown.expires_at),
         "explanation": shown.explanation,
     }
-
-
-def refusal(error: PortalError) -> Content:
-    """A reason why not, with what helps."""
-    told = {"code": error.code, "legacy_code": error.legacy_code, "detail": error.detail}
-    return {**error.facts, **told}
 
 
 def warnings(told: Iterable[Warning]) -> list[Content]:
@@ -48,7 +42,8 @@ def quote(view: Quote) -> Content:
         "approval": view.approval,
         "refusals": [refusal(error) for error in view.refusals],
         "sources": [_source(source) for source in view.sources],
-        "rewards": [],
+        "rewards": [one for source in view.sources for one in fitting_rewards(source)],
+        "vouchers": [one for source in view.sources for one in fitting_vouchers(source)],
         "expires_at": instant(view.expires_at),
         "warnings": warnings(view.warnings),
     }
@@ -57,7 +52,7 @@ def quote(view: Quote) -> Content:
 def _source(view: Source) -> Content:
     return {
         "account": view.account_id,
-        "program": view.program_id,
+        "program": view.program.id,
         "spendable": view.spendable,
         "max_points": view.max_points,
         "min_points": view.min_points,

@@ -2,23 +2,17 @@
 
 from marshmallow import fields
 
+from portal.web.api.reward_shapes import FittingRewardShape, UsedVoucher
 from portal.web.api.shapes import (
     Account,
     RedemptionShape,
+    RefusalShape,
     Shape,
     WarningShape,
     moment,
     whole,
     words,
 )
-
-
-class RefusalShape(Shape):
-    """Why something could not be done, and what would help."""
-
-    code = words()
-    legacy_code = fields.Integer(allow_none=True)
-    detail = words()
 
 
 class EarnedShape(Shape):
@@ -82,7 +76,16 @@ class QuoteShape(Shape):
         required=True,
         metadata={"description": "What each account can pay."},
     )
-    rewards = fields.List(fields.Dict(), required=True)
+    rewards = fields.List(
+        fields.Nested(FittingRewardShape),
+        required=True,
+        metadata={"description": "Rewards that the order can take, and that points reach nearly."},
+    )
+    vouchers = fields.List(
+        fields.Nested(UsedVoucher),
+        required=True,
+        metadata={"description": "Open vouchers of the member that the order can take."},
+    )
     expires_at = moment()
     warnings = fields.List(fields.Nested(WarningShape), required=True)
 

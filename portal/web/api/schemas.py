@@ -315,10 +315,15 @@ class OrderInHand(Strict):
 class ApprovalGiven(Strict):
     """The member's consent, where the program asks for it."""
 
-    member_code = Words(longest=64, metadata={"description": "From the member's own page."})
+    member_code = Words(
+        longest=64, metadata={"description": "The sixteen digits that the member's page shows."}
+    )
     one_time_code = Words(
         longest=16,
-        metadata={"description": "Sent by a quote with `issue_code`; name the quote too."},
+        metadata={
+            "description": "Sent by a quote with `issue_code`, which is named too; "
+            "for a voucher, by its own `issue_code`."
+        },
     )
 
     rules = {

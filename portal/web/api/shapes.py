@@ -288,6 +288,14 @@ class ProgramList(Shape):
     next_cursor = words(allow_none=True)
 
 
+class RefusalShape(Shape):
+    """Why something could not be done, and what would help."""
+
+    code = words()
+    legacy_code = fields.Integer(allow_none=True)
+    detail = words()
+
+
 class RedemptionShape(Shape):
     """A spend, from hold to reversal."""
 

@@ -4,8 +4,7 @@ from collections.abc import Sequence
 
 from portal.errors import PortalError
 from portal.transfers import Check, Receipt, Requested, RequestView, Side, Warning
-from portal.web.api.answers import Content, warning
-from portal.web.api.order_answers import refusal
+from portal.web.api.answers import Content, refusal, warning
 from portal.web.api.wire import instant
 
 _FIELDS = {"sender": "from", "recipient": "to"}

@@ -2,8 +2,7 @@
 
 from marshmallow import fields
 
-from portal.web.api.order_shapes import RefusalShape
-from portal.web.api.shapes import Shape, WarningShape, moment, whole, words
+from portal.web.api.shapes import RefusalShape, Shape, WarningShape, moment, whole, words
 
 
 class TransferPartyShape(Shape):

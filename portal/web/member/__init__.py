@@ -5,6 +5,7 @@ from flask import Flask
 from portal.web.member import (
     account,
     appearance,
+    card,
     code,
     freeze,
     history,
@@ -13,12 +14,15 @@ from portal.web.member import (
     household_acts,
     households,
     join,
+    pictures,
     prove,
     receive,
+    rewards,
     send,
     send_code,
     sign_in,
     transfers,
+    vouchers,
     welcome,
 )
 from portal.web.member.blueprint import blueprint
@@ -26,6 +30,7 @@ from portal.web.member.blueprint import blueprint
 __all__ = [
     "account",
     "appearance",
+    "card",
     "code",
     "freeze",
     "history",
@@ -34,13 +39,16 @@ __all__ = [
     "household_acts",
     "households",
     "join",
+    "pictures",
     "prove",
     "receive",
     "register",
+    "rewards",
     "send",
     "send_code",
     "sign_in",
     "transfers",
+    "vouchers",
     "welcome",
 ]
 

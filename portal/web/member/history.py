@@ -14,9 +14,10 @@ from portal.programs import Program
 from portal.web import htmx, policy, rendering
 from portal.web.extensions import db
 from portal.web.formatting import day, points
-from portal.web.member import holdings, stories, wording
+from portal.web.member import holdings, stories, voucher_words, wording
 from portal.web.member.blueprint import blueprint
 from portal.web.member.holdings import Chosen
+from portal.web.member.voucher_words import Vouchers
 from portal.web.member.wording import gettext as _
 from portal.web.member.wording import ngettext
 
@@ -169,7 +170,13 @@ def story(entry_id: str) -> Response:
 def _read(chosen: Chosen, filters: Filters, at: datetime, cursor: str | None) -> HistoryPage:
     if filters.wrong:
         return HistoryPage(lines=(), pending=(), next_cursor=None)
-    options = {"account_id": chosen.account.id, "at": at, "limit": PAGE_LINES, **filters.asked}
+    options = {
+        "account_id": chosen.account.id,
+        "merged": chosen.lineage,
+        "at": at,
+        "limit": PAGE_LINES,
+        **filters.asked,
+    }
     try:
         return ledger.history(db.session(), cursor=cursor, **options)
     except InvalidCursor:
@@ -247,14 +254,15 @@ def _asked_again() -> dict[str, Any]:
 
 
 def _lines(program: Program, found: HistoryPage, at: datetime) -> list[Line]:
+    vouchers = voucher_words.behind(found.lines, at)
     return [
         *(_pending(program, due) for due in found.pending),
-        *(_booked(program, line, at) for line in found.lines),
+        *(_booked(program, line, at, vouchers) for line in found.lines),
     ]
 
 
 def _pending(program: Program, due: PendingLine) -> Line:
-    words = wording.describe(program, due)
+    words = voucher_words.describe(program, due)
     return Line(
         sentence=words.sentence,
         icon=words.icon,
@@ -267,9 +275,9 @@ def _pending(program: Program, due: PendingLine) -> Line:
     )
 
 
-def _booked(program: Program, line: HistoryLine, at: datetime) -> Line:
+def _booked(program: Program, line: HistoryLine, at: datetime, vouchers: Vouchers) -> Line:
     entry = line.entry
-    words = wording.describe_line(program, line, at)
+    words = voucher_words.describe_line(program, line, at, vouchers)
     return Line(
         sentence=words.sentence,
         icon=words.icon,
@@ -286,7 +294,7 @@ def _booked(program: Program, line: HistoryLine, at: datetime) -> Line:
 def _badges(program: Program, line: HistoryLine, at: datetime) -> list[Badge]:
     entry = line.entry
     badges = []
-    if wording.hold_end(line.spending, at) is not None:
+    if wording.hold_end(line.spending, at) is not None and not voucher_words.concerns(line):
         badges.append(Badge(_("Not paid yet"), "warn"))
     if entry.category != Category.REGULAR:
         badges.append(Badge(str(wording.CATEGORY_NAMES[entry.category]), "info"))

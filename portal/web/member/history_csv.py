@@ -13,10 +13,11 @@ from portal.programs import Program
 from portal.programs.money import decimals_of, plain
 from portal.web import policy
 from portal.web.extensions import db
-from portal.web.member import holdings, wording
+from portal.web.member import holdings, voucher_words, wording
 from portal.web.member.blueprint import blueprint
 from portal.web.member.history import Filters, understood
 from portal.web.member.holdings import Chosen
+from portal.web.member.voucher_words import Vouchers
 from portal.web.member.wording import gettext as _
 
 CSV_LINES = 100
@@ -85,11 +86,12 @@ def _csv_rows(chosen: Chosen, filters: Filters, at: datetime) -> Iterator[str]:
             cursor=cursor,
             **filters.asked,
         )
+        vouchers = voucher_words.behind(found.lines, at)
         yield "".join(
             _csv_line(cells)
             for cells in (
                 *(_csv_due(chosen.program, due) for due in found.pending),
-                *(_csv_cells(chosen.program, line, at) for line in found.lines),
+                *(_csv_cells(chosen.program, line, at, vouchers) for line in found.lines),
             )
         )
         cursor = found.next_cursor
@@ -103,7 +105,7 @@ def _csv_due(program: Program, due: PendingLine) -> list[str]:
     return [
         local.date().isoformat(),
         local.strftime("%H:%M"),
-        _safe(wording.describe(program, due).sentence),
+        _safe(voucher_words.describe(program, due).sentence),
         plain(due.amount, program.decimals),
         plain(due.balance_after, program.decimals),
         _safe(str(wording.TYPE_NAMES[due.type])),
@@ -113,14 +115,14 @@ def _csv_due(program: Program, due: PendingLine) -> list[str]:
     ]
 
 
-def _csv_cells(program: Program, line: HistoryLine, at: datetime) -> list[str]:
+def _csv_cells(program: Program, line: HistoryLine, at: datetime, vouchers: Vouchers) -> list[str]:
     entry, event = line.entry, line.event
     order = event.order
     local = entry.occurred_at.astimezone(program.timezone)
     return [
         local.date().isoformat(),
         local.strftime("%H:%M"),
-        _safe(wording.describe_line(program, line, at).sentence),
+        _safe(voucher_words.describe_line(program, line, at, vouchers).sentence),
         plain(entry.amount, program.decimals),
         plain(entry.balance_after, program.decimals),
         _safe(str(wording.TYPE_NAMES[entry.type])),
@@ -133,7 +135,9 @@ def _csv_cells(program: Program, line: HistoryLine, at: datetime) -> list[str]:
         program.local_date(entry.recorded_at).isoformat(),
         entry.id,
         entry.reverses or "",
-        _("On hold") if wording.hold_end(line.spending, at) else _("Booked"),
+        _("On hold")
+        if wording.hold_end(line.spending, at) and not voucher_words.concerns(line)
+        else _("Booked"),
     ]
 
 

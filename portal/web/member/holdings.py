@@ -37,10 +37,14 @@ class Chosen:
     """All accounts that are the member's own, merged ones among them."""
 
 
-def choose() -> Chosen | None:
+def choose(*, of: str | None = None) -> Chosen | None:
     """The account to show: of the program asked for, else chosen before, else the default's.
 
     Two statements. None: the member is in no program yet.
+
+    Args:
+        of: the program that the page is about, whatever they looked at before; None where they
+            are not in it.
     """
     session = db.session()
     found = holdings(session, customer_id=member().customer_id)
@@ -58,7 +62,9 @@ def choose() -> Chosen | None:
     ordered = sorted(
         shown, key=lambda program_id: (not known[program_id].default, known[program_id].name)
     )
-    asked = request.args.get("program")
+    if of is not None and of not in shown:
+        return None
+    asked = of or request.args.get("program")
     wanted = (asked, read_cookie("program"), member().program_id, ordered[0])
     chosen = next(program_id for program_id in wanted if program_id in shown)
     if asked == chosen and len(shown) > 1:

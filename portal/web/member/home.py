@@ -1,30 +1,33 @@
 """A member's home: what they have, what goes when, what comes, and what happened last.
 
 Eight statements, however long the history: the session, the accounts, the
-programs, the card, two for the position, one for the course and one for the
-last lines; a few more only when something is due and not booked yet.
+programs, the card with the place on the ladder, and one each for the lots, the
+course, the last lines and the rewards; a few more only when something is due
+and not booked yet.
 """
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
-import segno
 from babel.dates import format_date, format_skeleton
-from flask import Response
+from flask import Response, url_for
 from markupsafe import Markup
 
-from portal import clock, ledger
+from portal import clock, rewards
 from portal.ledger import Category, EventName, HistoryLine, Position
 from portal.ledger.overview import course, last_lines
+from portal.ledger.queries import position_of
 from portal.orders.showing import card_and_standing
 from portal.programs import Program
+from portal.rewards import Offer
 from portal.web import policy, rendering
 from portal.web.auth import member
 from portal.web.extensions import db
 from portal.web.formatting import day, number, points
-from portal.web.member import charts, holdings, ladder, wording
+from portal.web.member import charts, drawing, holdings, ladder, voucher_words, wording
 from portal.web.member.blueprint import blueprint
+from portal.web.member.card import drawn
 from portal.web.member.wording import gettext as _
 from portal.web.member.wording import ngettext
 
@@ -92,13 +95,12 @@ class Brief:
 
 
 @dataclass(frozen=True, slots=True)
-class TillCode:
-    """What the till scans, small and large, and the same to read out."""
+class Next:
+    """The reward that is nearest, and how much of its price is there in percent."""
 
     text: str
-    spoken: str
-    small: Markup
-    large: Markup
+    href: str
+    share: int | None = None
 
 
 @blueprint.get("/home")
@@ -110,7 +112,7 @@ def home() -> Response:
         return rendering.page("member/no_account.html")
     session, at = db.session(), clock.now()
     program, account = chosen.program, chosen.account
-    position = ledger.position(session, account_id=account.id, at=at)
+    position = position_of(session, account=account, at=at)
     lines = last_lines(session, account_ids=chosen.lineage, limit=LAST_LINES)
     card_number, standing = card_and_standing(
         session,
@@ -118,6 +120,14 @@ def home() -> Response:
         program=program,
         position=position,
         lineage=chosen.lineage,
+        at=at,
+    )
+    found = rewards.catalogue(
+        session,
+        program=program,
+        account=account,
+        balance=max(0, position.balance),
+        tier=standing.tier.id if standing.tier else None,
         at=at,
     )
     return rendering.page(
@@ -131,7 +141,9 @@ def home() -> Response:
         expiry=_expiry(program, position, at),
         no_expiry=_no_expiry(program, position),
         course=_course(program, position, at),
-        code=_code(card_number or account.external_id or account.id),
+        reward=_reward(program, found, max(0, position.balance)),
+        mark=drawing.qr(card_number or account.external_id or account.id),
+        card=drawn(card_number, account, member().first_name or ""),
     )
 
 
@@ -247,6 +259,35 @@ def _months_after(when: date, months: int) -> date:
     return date(when.year + years, month + 1, 1)
 
 
+def _reward(program: Program, found: Sequence[Offer], balance: int) -> Next | None:
+    """The nearest reward that points alone are missing for, or else that there is something."""
+    now = sum(offer.available for offer in found)
+    nearly = min(
+        (offer for offer in found if offer.nearly),
+        key=lambda offer: offer.missing_points,
+        default=None,
+    )
+    if nearly is None:
+        if not now:
+            return None
+        text = ngettext("%(num)d reward you can have now", "%(num)d rewards you can have now", now)
+        return Next(text, url_for("member.catalogue"))
+    text = _(
+        "%(points)s to %(reward)s",
+        points=points(nearly.missing_points, program),
+        reward=nearly.reward.name,
+    )
+    if now:
+        text += " · " + ngettext("%(num)d you can have now", "%(num)d you can have now", now)
+    return Next(
+        text,
+        url_for("member.catalogue")
+        if now
+        else url_for("member.reward", reward_id=nearly.reward.id),
+        share=100 * balance // nearly.reward.price,
+    )
+
+
 def _no_expiry(program: Program, position: Position) -> str:
     if position.debt:
         return _("Nothing can expire while you are below zero.")
@@ -291,7 +332,7 @@ def _last(
     for due in position.pending:
         if due.category != Category.REGULAR and due.amount < 0:
             continue
-        words = wording.describe(program, due)
+        words = voucher_words.describe(program, due)
         briefs.append(
             Brief(
                 title=words.title,
@@ -304,7 +345,7 @@ def _last(
             )
         )
     for line in lines:
-        words = wording.describe_line(program, line, at)
+        words = voucher_words.describe_line(program, line, at)
         briefs.append(
             Brief(
                 title=words.title,
@@ -376,23 +417,3 @@ def _course_instants(program: Program, at: datetime) -> list[datetime]:
             if instant < at:
                 instants.append(instant)
     return [*instants[-(COURSE_STEPS - 1) :], at]
-
-
-def _code(text: str) -> TillCode:
-    drawn = segno.make(text, micro=False, error="m")
-    return TillCode(
-        text=text,
-        spoken=" ".join(text[start : start + 4] for start in range(0, len(text), 4))
-        if text.isdigit()
-        else text,
-        small=_drawing(drawn, None),
-        large=_drawing(drawn, _("Your code for the till: %(code)s", code=text)),
-    )
-
-
-def _drawing(drawn: segno.QRCode, label: str | None) -> Markup:
-    return Markup(  # noqa: S704 - segno escapes the title, the rest is numbers
-        drawn.svg_inline(
-            omitsize=True, border=1, svgclass="qr-code", lineclass="qr-line", title=label
-        )
-    )

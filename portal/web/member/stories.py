@@ -17,7 +17,7 @@ from portal.transfers import Direction
 from portal.web.auth import member
 from portal.web.extensions import db
 from portal.web.formatting import day, moment, money, points
-from portal.web.member import wording
+from portal.web.member import voucher_words, wording
 from portal.web.member.holdings import purses
 from portal.web.member.wording import gettext as _
 
@@ -116,7 +116,8 @@ def tell(entry_id: str, at: datetime) -> tuple[Told, Program]:
         receipt = receipts.find(
             session, order_id=event.order.id, account_id=entry.account_id, own=own
         )
-    words = wording.describe_line(program, story.line, at)
+    vouchers = voucher_words.behind([story.line], at)
+    words = voucher_words.describe_line(program, story.line, at, vouchers)
     unit = points(abs(entry.amount), program)
     head = Head(
         id=entry.id,
@@ -132,7 +133,7 @@ def tell(entry_id: str, at: datetime) -> tuple[Told, Program]:
     told = Told(
         title=words.sentence,
         line=head,
-        facts=_facts(program, story, receipt, at) + _sending(story),
+        facts=_facts(program, story, receipt, at) + _sending(story) + _voucher(story, vouchers),
         reasons=_reasons(program, story, receipt),
         parts=parts,
         bought=_bought(receipt),
@@ -144,7 +145,7 @@ def _facts(program: Program, story: Story, receipt: Receipt | None, at: datetime
     entry, event = story.line.entry, story.line.event
     facts = [Fact(_("When"), moment(entry.occurred_at, program))]
     held_until = wording.hold_end(story.line.spending, at)
-    if held_until is not None:
+    if held_until is not None and not voucher_words.concerns(story.line):
         facts.append(
             Fact(
                 _("On hold until"),
@@ -217,6 +218,15 @@ def _sending(story: Story) -> list[Fact]:
         Fact(_("Sent to") if out else _("Received from"), other.display),
         Fact(_("Receipt"), _("See the receipt"), href),
     ]
+
+
+def _voucher(story: Story, vouchers: voucher_words.Vouchers) -> list[Fact]:
+    """The way to the voucher that the points became, or came back from."""
+    found = vouchers.get(voucher_words.paid_by(story.line.entry))
+    if found is None:
+        return []
+    href = url_for("member.voucher", voucher_id=found.id)
+    return [Fact(_("Voucher"), found.reward_name, href)]
 
 
 def _paid(story: Story, receipt: Receipt | None) -> list[Fact]:

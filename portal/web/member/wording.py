@@ -347,9 +347,10 @@ def day_title(when: date, today: date) -> str:
     return str(format_skeleton(skeleton, when, locale=_day_locale())).replace(",", "")
 
 
-def clock_time(program: Program, when: datetime) -> str:
-    """``14:05`` in the program's zone."""
-    return str(format_time(when, "HH:mm", tzinfo=program.timezone, locale=language()))
+def clock_time(program: Program, when: datetime, *, seconds: bool = False) -> str:
+    """``14:05``, or ``14:05:30``, in the program's zone."""
+    pattern = "HH:mm:ss" if seconds else "HH:mm"
+    return str(format_time(when, pattern, tzinfo=program.timezone, locale=language()))
 
 
 def href(entry_id: str) -> str:

@@ -3,12 +3,14 @@
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 
 import pytest
 from bs4 import BeautifulSoup
+from PIL import Image
 from sqlalchemy import event
 
-from portal import ledger, members, orm, programs
+from portal import ledger, members, orm, programs, rewards
 from portal.access import sessions
 from portal.ledger import EventName, Facts, OrderFacts
 from portal.members.customers import NewIdentifier
@@ -148,3 +150,107 @@ def portal(app, session):
             lambda _c, _cur, statement, *_rest: portal.note(statement),
         )
     return portal
+
+
+PICTURE = Image.new("RGB", (80, 60), "#0b6b50")
+
+
+class Gifts:
+    """The rewards of a program, and a member who turns points into them."""
+
+    def __init__(self, portal):
+        self.portal = portal
+
+    def offer(self, reward_id="mug", *, picture=None, **more):
+        """A reward in the catalogue; ``picture``: any image, drawn here."""
+        document = {
+            "id": reward_id,
+            "program": "corner",
+            "name": reward_id.capitalize(),
+            "price": 500,
+            "kind": "gift",
+        } | more
+        kept = BytesIO()
+        (picture or PICTURE).save(kept, "PNG")
+        if picture is not None:
+            document["picture"] = "it.png"
+        with orm.writing(self.portal.session):
+            return rewards.apply(
+                self.portal.session,
+                document=document,
+                actor="test",
+                at=self.portal.at - DAY,
+                read_picture=lambda _name: kept.getvalue(),
+            ).reward
+
+    def issue(self, reward_id="mug", *, account_id=None, days_ago=0, **more):
+        """A voucher, as it would be had at the till."""
+        with orm.writing(self.portal.session):
+            return rewards.issue(
+                self.portal.session,
+                account_id=account_id or self.portal.account_id,
+                reward_id=reward_id,
+                actor="key:till",
+                at=self.portal.at - days_ago * DAY,
+                **more,
+            )
+
+    def use(self, voucher, *, store="Corner Lisboa"):
+        """The till honours it."""
+        with orm.writing(self.portal.session):
+            return rewards.use(
+                self.portal.session,
+                code=voucher.code,
+                store=store,
+                actor="key:till",
+                at=self.portal.at,
+            )
+
+    def found(self, voucher_id, *, at=None):
+        """A voucher as it stands."""
+        self.portal.session.rollback()
+        return rewards.voucher_by_id(
+            self.portal.session, voucher_id=voucher_id, at=at or datetime.now(UTC)
+        )
+
+    def mine(self):
+        """All that Rita has."""
+        self.portal.session.rollback()
+        return rewards.vouchers_of(
+            self.portal.session, account_ids=[self.portal.account_id], at=datetime.now(UTC)
+        ).vouchers
+
+    def balance(self):
+        """What Rita can spend."""
+        self.portal.session.rollback()
+        return ledger.position(
+            self.portal.session, account_id=self.portal.account_id, at=datetime.now(UTC)
+        ).balance
+
+    def form(self, path, action=None, **options):
+        """What the form on a page sends if nobody types anything."""
+        form = self.portal.get(path, **options).find("form", action=action or path)
+        assert form is not None, f"no form to {action or path}"
+        return {one["name"]: one["value"] for one in form.select("input[name]")}
+
+    def send(self, path, fields, *, htmx=False):
+        """Send a form; its answer is not followed."""
+        headers = {"HX-Request": "true"} if htmx else {}
+        return self.portal.client.post(path, data=fields, headers=headers)
+
+    def take(self, reward_id="mug"):
+        """Get a reward by its pages; returns the voucher's id."""
+        path = f"/rewards/{reward_id}/confirm"
+        answer = self.send(path, self.form(path))
+        assert answer.status_code == 303, answer.text[:2000]
+        return answer.location.split("/")[2].split("?")[0]
+
+    def words(self, answer):
+        """The words of an answer, on one line."""
+        return " ".join(BeautifulSoup(answer.text, "html.parser").get_text(" ").split())
+
+
+@pytest.fixture
+def gifts(portal):
+    """Rewards for Rita."""
+    return Gifts(portal)

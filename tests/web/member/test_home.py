@@ -112,11 +112,42 @@ def test_the_last_five_movements_lead_to_their_stories(portal):
 
 def test_the_card_is_there_to_scan_and_to_read_out(portal):
     page = portal.get("/home")
-    assert page.select_one("#my-code .code-number").text == "6300 0000 0000 0017"
-    assert page.select_one("#my-code svg title").text == (
-        "Your code for the till: 6300000000000017"
-    )
-    assert page.select_one("button[popovertarget=my-code] svg path")
+    card = page.select_one("#card .member-card")
+    assert card.select_one(".member-card-number").text == "6300 0000 0000 0017"
+    assert card.select_one(".qr-code")["aria-label"] == "Your card number: 6300000000000017"
+    assert card.select_one(".bar-code path")
+    link = page.select_one("a.hero-code")
+    assert link["href"] == "/card"
+    assert link.select_one("svg path")
+
+
+def test_the_nearest_reward_stands_in_the_first_screen(portal, gifts):
+    assert not portal.get("/home").select(".fact-reward")
+    portal.earn(260)
+    gifts.offer("mug", price=500)
+    gifts.offer("far", price=5000)
+    fact = portal.get("/home").select_one(".home-first .fact-reward")
+    assert fact.select_one("#reward-text").text == "240 points to Mug"
+    assert fact["href"] == "/rewards/mug"
+    assert fact.select_one("progress")["value"] == "52"
+    gifts.offer("coffee", price=100)
+    fact = portal.get("/home").select_one(".fact-reward")
+    assert fact.select_one("#reward-text").text == "240 points to Mug · 1 you can have now"
+    assert fact["href"] == "/rewards"
+    portal.earn(9000)
+    text = portal.get("/home").select_one(".fact-reward").get_text(" ", strip=True)
+    assert text == "3 rewards you can have now"
+
+
+def test_home_asks_no_more_often_with_rewards_and_vouchers(portal, gifts):
+    portal.earn(5000)
+    for number in range(12):
+        gifts.offer(f"mug{number}", price=500)
+    gifts.issue("mug1")
+    few = portal.count("/home")
+    gifts.take("mug2")
+    assert portal.count("/home") == few <= 8
+    assert "Mug2" in portal.get("/home").select_one("#last").text
 
 
 def test_an_empty_account_says_what_to_do(portal):

@@ -8,8 +8,10 @@ from portal.web.api.views import (
     orders,
     programs,
     redemptions,
+    rewards,
     transfer_requests,
     transfers,
+    vouchers,
 )
 
 __all__ = [
@@ -20,6 +22,8 @@ __all__ = [
     "orders",
     "programs",
     "redemptions",
+    "rewards",
     "transfer_requests",
     "transfers",
+    "vouchers",
 ]

@@ -7,7 +7,7 @@ from typing import Final
 from portal import members, orders, programs
 from portal.web.api import order_answers, order_schemas, order_shapes
 from portal.web.api.endpoint import Answer, Call, route
-from portal.web.api.views import naming
+from portal.web.api.views import naming, presence
 from portal.web.api.views.accounts import region
 
 _WARNINGS: Final = MappingProxyType(
@@ -27,6 +27,7 @@ _WARNINGS: Final = MappingProxyType(
     takes=order_schemas.NewEvent(),
     answer=order_shapes.HappenedShape,
     status=HTTPStatus.CREATED,
+    ahead=presence.look,
 )
 def create_event(call: Call) -> Answer:
     """Tell what earning rules wait for: a birthday, a referral, a trigger.
@@ -36,7 +37,7 @@ def create_event(call: Call) -> Answer:
     same, answers the first result; saying something else, it is refused with
     409 event_already_happened.
     """
-    given = call.fields
+    given = presence.fields(call)
     resolved = members.resolve(
         call.session,
         reference=naming.reference(given),
@@ -56,6 +57,7 @@ def create_event(call: Call) -> Answer:
         request_id=call.request_id,
         at=call.at,
     )
+    presence.use_up(call)
     told = order_answers.happened(happened, program=account.program_id, sentences=_WARNINGS)
     return Answer(content=told, status=HTTPStatus.CREATED, effect=happened.id)
 

@@ -2,14 +2,12 @@
 
 from typing import Any
 
-from portal import checkout, codes, members, orm
-from portal.checkout.approving import Approval, CodeLook
+from portal import checkout, members
 from portal.checkout.values import Holder
 from portal.members.errors import CustomerNotFound
 from portal.web.api import schemas
 from portal.web.api.endpoint import Call
 from portal.web.api.views.accounts import region
-from portal.web.settings import pepper
 
 
 def reference(given: dict[str, Any]) -> members.Reference:
@@ -59,28 +57,3 @@ def holder(given: dict[str, Any]) -> Holder | None:
     if not any(name in given for name in schemas.NAMINGS):
         return None
     return Holder(reference=reference(given), program=given.get("program"), region=region())
-
-
-def approval(call: Call) -> Approval | None:
-    """What shows that the member agrees, where it came along."""
-    given = call.fields.get("approval")
-    if given is None:
-        return None
-    return Approval(one_time_code=call.ahead, member_code=given.get("member_code"))
-
-
-def look(call: Call) -> CodeLook | None:
-    """Count a try of the one-time code that came along, in a unit of its own.
-
-    To be declared as ``ahead`` of each route that takes an approval.
-    """
-    code = call.fields.get("approval", {}).get("one_time_code")
-    if code is None:
-        return None
-    if "quote" not in call.fields:
-        # Codes are sent with quotes; without one it approves nothing, and counts as no try.
-        return CodeLook(quote_id="", look=codes.Look(code_id=None))
-    with orm.recording(call.session):
-        return checkout.look(
-            call.session, quote_id=call.fields["quote"], code=code, at=call.at, pepper=pepper()
-        )

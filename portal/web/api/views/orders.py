@@ -10,7 +10,7 @@ from portal.checkout import OrderState
 from portal.web.api import answers, order_answers, order_schemas, order_shapes
 from portal.web.api.auth import require_scope, store_of
 from portal.web.api.endpoint import Answer, Call, route
-from portal.web.api.views import naming
+from portal.web.api.views import naming, presence
 from portal.web.api.views.accounts import shown
 from portal.web.settings import cipher, pepper, settings
 
@@ -26,6 +26,7 @@ _IDS = {"id": ORDER_ID}
     takes=order_schemas.NewQuote(),
     answer=order_shapes.QuoteShape,
     keyless=True,
+    ahead=presence.look,
 )
 def create_quote(call: Call) -> Answer:
     """Ask what an order may cost and bring.
@@ -35,9 +36,10 @@ def create_quote(call: Call) -> Answer:
     the member has to approve. Name the quote in the order or redemption to be
     held to it; it serves once, until `expires_at`. With `issue_code` the
     member is sent a one-time code, where one is asked for; a warning 876 says
-    that it could not be sent.
+    that it could not be sent. A quote whose member is named by `member_code`
+    uses that code up and remembers it: what names the quote needs no other.
     """
-    given = call.fields
+    given = presence.fields(call)
     holder = naming.holder(given)
     assert holder is not None
     order = given["order"]
@@ -55,6 +57,7 @@ def create_quote(call: Call) -> Answer:
         sending=checkout.CodeSending(
             pepper=pepper(), cipher=cipher(), channels=outbox.channels(settings())
         ),
+        approval=presence.approval(call),
         actor=call.actor,
         at=call.at,
     )
@@ -69,7 +72,7 @@ def create_quote(call: Call) -> Answer:
     takes=order_schemas.NewOrder(),
     answer=order_shapes.PlacedOrder,
     status=HTTPStatus.CREATED,
-    ahead=naming.look,
+    ahead=presence.look,
 )
 def create_order(call: Call) -> Answer:
     """Record an order: pay with points, and earn.
@@ -83,7 +86,7 @@ def create_order(call: Call) -> Answer:
 
     Redeeming needs the scope `redeem`; earning, the scope `earn`.
     """
-    given = call.fields
+    given = presence.fields(call, repeatable=True)
     holder = naming.holder(given)
     _require_scopes(call, named=holder is not None)
     placed = checkout.place(
@@ -103,7 +106,7 @@ def create_order(call: Call) -> Answer:
             splits=[_split(part) for part in given.get("splits", ())],
             capture=given["capture"],
             hold_minutes=given.get("hold_minutes"),
-            approval=naming.approval(call),
+            approval=presence.approval(call),
             metadata=given.get("metadata", {}),
         ),
         actor=call.actor,

@@ -7,7 +7,7 @@ from portal.programs.errors import NoRate
 from portal.web.api import answers, schemas, shapes
 from portal.web.api.auth import store_of
 from portal.web.api.endpoint import Answer, Call, route
-from portal.web.api.views import naming
+from portal.web.api.views import naming, presence
 from portal.web.api.views.accounts import region
 
 REDEMPTION_ID = r"red_[0-9a-z]{1,32}"
@@ -22,7 +22,7 @@ _IDS = {"id": REDEMPTION_ID}
     takes=schemas.NewRedemption(),
     answer=shapes.RedemptionShape,
     status=HTTPStatus.CREATED,
-    ahead=naming.look,
+    ahead=presence.look,
 )
 def create_redemption(call: Call) -> Answer:
     """Spend points, or hold them until the payment stands.
@@ -33,7 +33,7 @@ def create_redemption(call: Call) -> Answer:
     `hold_minutes` have passed. A warning 872 says that the program's points
     have no value in money.
     """
-    given = call.fields
+    given = presence.fields(call)
     store = store_of(call.caller, given.get("store"))
     order, named = given.get("order"), naming.named(given)
     redeemed = checkout.redeem(
@@ -53,7 +53,7 @@ def create_redemption(call: Call) -> Answer:
             capture=given["capture"],
             hold_minutes=given.get("hold_minutes"),
             by_contact=named.by_contact,
-            approval=naming.approval(call),
+            approval=presence.approval(call),
             quote=given.get("quote"),
             metadata=given.get("metadata"),
         ),
@@ -124,6 +124,7 @@ def void_redemption(call: Call, id: str) -> Answer:
     answer=shapes.ReversalShape,
     status=HTTPStatus.CREATED,
     ids=_IDS,
+    ahead=presence.look,
 )
 def reverse_redemption(call: Call, id: str) -> Answer:
     """Give redeemed points back, whole or in part, to their own lots.
@@ -131,16 +132,17 @@ def reverse_redemption(call: Call, id: str) -> Answer:
     Without `points` all that remain are given back. An `identifier`, where
     given, must be that of the redemption's customer.
     """
-    given = call.fields
+    given = presence.fields(call)
     reversal = checkout.reverse(
         call.session,
         redemption_id=id,
         points=given.get("points"),
-        identifier=naming.named(given) if "identifier" in given else None,
+        identifier=naming.named(given) if "identifier" in call.fields else None,
         store=call.caller.store,
         region=region(),
         actor=call.actor,
         request_id=call.request_id,
         at=call.at,
     )
+    presence.use_up(call)
     return Answer(content=answers.reversal(reversal), status=HTTPStatus.CREATED, effect=reversal.id)
