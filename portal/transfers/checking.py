@@ -12,7 +12,7 @@ from sqlalchemy.orm import Session
 
 from portal import ledger, programs
 from portal.errors import InvalidInput, NotFound, PortalError
-from portal.ledger import AccountStatus, Position
+from portal.ledger import Position
 from portal.ledger.errors import InvalidPoints, SameAccount
 from portal.members.identifiers import DEFAULT_REGION
 from portal.programs import Program
@@ -86,11 +86,11 @@ def check(
     if same(giver, taker):
         reasons.append(SameAccount(_SAME, field="recipient"))
     reasons += giver.faults + doer.faults + taker.faults
-    position = None
-    if giver.account is not None and giver.account.status != AccountStatus.MERGED:
-        position = ledger.position(session, account_id=giver.account.id, at=at)
+    # What an account holds and has sent is told to those alone who may send it.
+    open_to = giver.account if doer.person is not None and doer.entitled else None
+    position = ledger.position(session, account_id=open_to.id, at=at) if open_to else None
     if rules.transfers.enabled:
-        sent = used(session, rules, giver.account.id, at) if giver.account else None
+        sent = used(session, rules, open_to.id, at) if open_to else None
         amount = limits.amount_refusals(rules, points=points, used=sent)
         reasons += amount
         if position is not None and not any(

@@ -262,8 +262,12 @@ class TooManyLookUps(TooMany):
 def for_member(reasons: Iterable[PortalError]) -> tuple[PortalError, ...]:
     """The same reasons as a member may read them: every fault of the recipient is one.
 
-    Nothing of what stands against the recipient is left, not even how much does.
+    Nothing of what stands against the recipient is left, not even how much
+    does. And whoever may not send these points learns nothing else of them.
     """
+    reasons = tuple(reasons)
+    if strangers := [reason for reason in reasons if isinstance(reason, SenderNotAllowed)]:
+        return tuple(strangers[:1])
     told: list[PortalError] = []
     for reason in reasons:
         if not isinstance(reason, RecipientFault):

@@ -71,6 +71,11 @@ class End:
     faults: list[PortalError] = field(default_factory=list)
 
     @property
+    def entitled(self) -> bool:
+        """Whether this may be who does it, and so may know what the sender has."""
+        return not any(isinstance(fault, SenderNotAllowed) for fault in self.faults)
+
+    @property
     def side(self) -> Side | None:
         """As it is told to others; None where nobody was found."""
         account_id = self.account.id if self.account else None

@@ -259,13 +259,15 @@ def person_side(person: Person, account_id: str | None) -> Side:
 
 
 def group_side(group: Group, account_id: str | None) -> Side:
-    """A household as one end of a transfer."""
+    """A household as one end of a transfer; its name is masked as a person's is."""
+    first, _, rest = group.name.partition(" ")
+    last = rest.rpartition(" ")[2]
     return Side(
         account_id=account_id,
         customer_id=None,
         household_id=group.id,
         name=group.name,
-        display=display.masked_name(group.name, None),
+        display=display.masked_name(first, last or None),
     )
 
 

@@ -65,7 +65,8 @@ class Check:
         program: None where the one named does not exist.
         sender, recipient: as far as they were found.
         by_customer_id: who does it, and gets the code.
-        available: what the sender could spend now; None where that is not known.
+        available: what the sender could spend now; None where that is not known,
+            or not for whoever does it to know.
         remaining: what the sender keeps; None where it cannot be sent.
         parts: what would move and when that dies, soonest first.
     """

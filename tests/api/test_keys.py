@@ -11,6 +11,8 @@ IDS = {
     "Programs": "corner",
     "Accounts": "loy_06gz4v6w1n8pq7s2vx4z",
     "Customers": "cus_06gz4v6w1n8pq7s2vx4z",
+    "Households": "hh_06gz4v6w1n8pq7s2vx4z",
+    "Transfers": "trq_06gz4v6w1n8pq7s2vx4z",
     "Redemptions": "red_06gz4v6w1n8pq7s2vx4z",
     "Orders": "ord_06gz4v6w1n8pq7s2vx4z",
     "Events": "",
@@ -20,6 +22,15 @@ BODIES = {
     "change_account": {"metadata": {}},
     "merge_account": {"into": IDS["Accounts"]},
     "adjust_account": {"points": 1, "reason": "x"},
+    "set_fraud_status": {"status": "none"},
+    "create_household": {"name": "x", "primary": {"account": IDS["Accounts"]}},
+    "change_household": {"name": "x"},
+    "add_household_member": {"account": IDS["Accounts"]},
+    "change_household_member": {"may_send": True},
+    "check_transfer": {
+        "from": {"account": IDS["Accounts"]}, "to": {"account": IDS["Accounts"]}, "points": 1,
+    },
+    "create_transfer": {"transfer_request": IDS["Transfers"], "code": "123456"},
     "create_redemption": {"account": IDS["Accounts"], "points": 1},
     "create_quote": {"account": IDS["Accounts"], "order": {"value": 1, "currency": "EUR"}},
     "create_order": {
@@ -44,6 +55,23 @@ SCOPES = {
     "read_customer": {"read"},
     "list_customer_events": {"read"},
     "read_customer_balances": {"read"},
+    "freeze_account": {"manage"},
+    "unfreeze_account": {"manage"},
+    "set_fraud_status": {"manage"},
+    "create_household": {"manage"},
+    "list_households": {"read", "manage"},
+    "read_household": {"read", "manage"},
+    "change_household": {"manage"},
+    "add_household_member": {"manage"},
+    "change_household_member": {"manage"},
+    "remove_household_member": {"manage"},
+    "close_household": {"manage"},
+    "check_transfer": {"transfer"},
+    "create_transfer": {"transfer"},
+    "list_transfers": {"read", "transfer"},
+    "read_transfer_request": {"transfer"},
+    "resend_transfer_code": {"transfer"},
+    "cancel_transfer_request": {"transfer"},
     "create_redemption": {"redeem"},
     "read_redemption": {"read", "redeem"},
     "capture_redemption": {"redeem"},
@@ -61,6 +89,7 @@ SCOPES = {
 
 def call(till, operation, **more):
     path = operation.path.removeprefix("/v1").replace("<id>", IDS[operation.tag])
+    path = path.replace("<customer>", IDS["Customers"])
     return till(operation.method, path, BODIES.get(operation.name), **more)
 
 

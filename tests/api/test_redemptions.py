@@ -74,12 +74,17 @@ def test_an_account_is_named_in_every_way(till, member):
     for naming, status, code in [
         ({"account": "loy_0"}, 404, "account_not_found"),
         ({"customer": "cus_0"}, 404, "customer_not_found"),
-        ({"household": "hh_0"}, 404, "account_not_found"),
+        ({"household": "hh_0"}, 404, "household_not_found"),
         ({"account": member["id"], "program": "none"}, 404, "program_not_found"),
         ({"identifier": {"type": "external_id", "value": "none"}}, 404, "customer_not_found"),
         ({"identifier": {"type": "mobile", "value": "nine"}}, 422, "invalid_identifier"),
         ({"identifier": {"type": "member_code", "value": "1"}}, 404, "customer_not_found"),
-        ({"identifier": {"type": "primary_mobile", "value": "1"}}, 404, "customer_not_found"),
+        ({"identifier": {"type": "primary_mobile", "value": "1"}}, 422, "invalid_identifier"),
+        (
+            {"identifier": {"type": "primary_mobile", "value": "+351911111111"}},
+            404,
+            "household_not_found",
+        ),
         ({"identifier": {"type": "fax", "value": "1"}}, 422, "invalid_fields"),
     ]:
         till.refuses(status, code, "POST", "/redemptions", {**naming, "points": 10})

@@ -2,7 +2,7 @@
 
 import pytest
 
-from portal import members, orm, transfers
+from portal import ledger, members, orm, transfers
 from portal.members import households
 from portal.members.models import Customer
 from portal.transfers import Direction, Party
@@ -30,7 +30,7 @@ def test_a_member_gives_to_the_household_they_are_in_by_default(post, jane, mill
     assert households.default_household_id(post.session, customer_id=jane[0]) == millers[0]
     made = post.send(customer(jane), house(millers), 300)
     assert (made.sender.customer_id, made.recipient.household_id) == (jane[0], millers[0])
-    assert (made.recipient.name, made.to_display) == ("The Millers", "Th…")
+    assert (made.recipient.name, made.to_display) == ("The Millers", "Th… M…")
     assert (post.balance(jane[1]), post.balance(millers[1])) == (700, 800)
     post.verify()
 
@@ -61,7 +61,13 @@ def test_from_a_household_it_must_be_said_who_does_it(post, tom, millers):
 def test_other_members_send_only_where_they_are_allowed_to(post, jane, tom, millers):
     ann = post.member("Ann", "Bee")
     refused = [("transferred_by_not_allowed", None, "transferred_by")]
-    assert told(post.check(house(millers), customer(tom), by=customer(ann))) == refused
+    # Nor is it for them to learn what the household has.
+    post.status(ledger.freeze, millers[1])
+    found = post.check(house(millers), customer(tom), 10**6, by=customer(ann))
+    assert (found.available, found.parts) == (None, ())
+    assert [r.code for r in found.reasons] == ["sender_frozen", "transferred_by_not_allowed"]
+    assert [r.code for r in transfers.for_member(found.reasons)] == ["transferred_by_not_allowed"]
+    post.status(ledger.unfreeze, millers[1])
     post.take_in(millers[0], ann[0], jane[0])
     assert told(post.check(house(millers), customer(tom), by=customer(ann))) == refused
     post.do(
@@ -114,7 +120,7 @@ def test_a_permission_that_is_taken_away_meanwhile_counts(post, jane, tom, mille
 def test_from_household_to_household(post, jane, tom, millers):
     sawyers = post.household(tom[0], name="Sawyers & Co")
     made = post.send(house(millers), house(sawyers), 100, by=customer(jane))
-    assert (made.from_display, made.to_display) == ("Th…", "Sa…")
+    assert (made.from_display, made.to_display) == ("Th… M…", "Sa… C…")
     assert post.balance(sawyers[1]) == 100
     # Whoever heads the other household is told.
     assert {m["to"] for m in post.messages()} == {"+351912345689", "+351912345670"}
