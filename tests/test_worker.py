@@ -13,7 +13,7 @@ from huey import SqliteHuey
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from portal import clock, codes, ledger, outbox, programs, worker
+from portal import clock, codes, ledger, outbox, programs, rewards, worker
 from portal.config import Settings
 from portal.errors import Misuse
 from portal.orm import writing
@@ -89,6 +89,33 @@ def test_settling_stops_between_batches_when_asked(jobs, accounts, monkeypatch):
     assert jobs.settle() == 3
     jobs.stopping = lambda: False
     assert jobs.settle() == 4
+
+
+def test_members_are_reminded_in_batches_of_vouchers_that_lapse_soon(
+    session, jobs, accounts, at, monkeypatch
+):
+    reward = {"id": "mug", "program": "p", "name": "Mug", "price": 10, "kind": "gift"}
+    before = at - timedelta(days=2)
+    with writing(session):
+        rewards.apply(session, document=reward | {"voucher_days": 3}, actor="test", at=before)
+    for account_id in accounts:
+        with writing(session):
+            ledger.earn(
+                session,
+                account_id=account_id,
+                points=10,
+                expires_at=None,
+                facts=ledger.Facts(name=ledger.EventName.TRANSACTION_ADD, actor="test"),
+                at=before,
+            )
+            rewards.issue(session, account_id=account_id, reward_id="mug", actor="test", at=before)
+    monkeypatch.setattr(worker, "SETTLE_BATCH", 3)
+    answers = iter([False, True])
+    jobs.stopping = lambda: next(answers)
+    assert jobs.remind() == 3
+    jobs.stopping = lambda: False
+    assert jobs.remind() == 4
+    assert jobs.remind() == 0
 
 
 def test_tidying_deletes_what_has_run_out_and_nothing_else(session, settings, jobs, at):

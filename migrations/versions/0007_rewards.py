@@ -1,4 +1,7 @@
-"""rewards and vouchers"""
+"""rewards and vouchers
+
+Going down forgets rewards and vouchers; points that are set aside for them stay so.
+"""
 
 import sqlalchemy as sa
 from alembic import op

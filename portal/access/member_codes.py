@@ -7,7 +7,8 @@ by itself which it is. The seven are an HMAC of the step of time under the
 pepper and a salt of the member's own: nothing is stored for each code, neither
 the database nor the pepper alone makes one, and :func:`renew` ends all there
 are. The page gets the coming ones ahead, with the server's times, and needs
-neither a network nor a right clock to show the present one.
+neither a network nor a right clock to show the present one; whoever copies the
+page has what it holds, until it runs out or is renewed.
 
 **Good for**: the present step, the one before, the one before that (a code is
 read aloud in the time it changes) and the one after: a minute to a minute and

@@ -145,7 +145,12 @@ def _pay(
                 origin=ORIGIN,
                 store=store,
                 till=till,
-                metadata={"reward": reward.id, "reward_name": reward.name, "voucher": voucher_id},
+                metadata={
+                    "reward": reward.id,
+                    "reward_name": reward.name,
+                    "kind": reward.kind.value,
+                    "voucher": voucher_id,
+                },
                 request_id=request_id,
             ),
             at=at,

@@ -155,6 +155,7 @@ def cancel(
         metadata={
             "reward": found.reward_id,
             "reward_name": found.reward_name,
+            "kind": found.kind.value,
             "voucher": found.id,
         },
         request_id=request_id,

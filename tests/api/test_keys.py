@@ -16,6 +16,8 @@ IDS = {
     "Redemptions": "red_06gz4v6w1n8pq7s2vx4z",
     "Orders": "ord_06gz4v6w1n8pq7s2vx4z",
     "Events": "",
+    "Rewards": "mug",
+    "Vouchers": "0000000000000000",
 }
 BODIES = {
     "create_account": {},
@@ -38,6 +40,7 @@ BODIES = {
     },
     "refund_order": {"value": 1},
     "create_event": {"account": IDS["Accounts"], "name": "birthday", "id": "b"},
+    "create_voucher": {"account": IDS["Accounts"], "reward": "mug"},
 }  # fmt: skip
 SCOPES = {
     "list_programs": {"read"},
@@ -84,12 +87,21 @@ SCOPES = {
     "void_order": {"earn", "redeem"},
     "refund_order": {"reverse"},
     "create_event": {"earn"},
+    "list_rewards": {"read", "voucher"},
+    "read_reward": {"read", "voucher"},
+    "create_voucher": {"voucher"},
+    "list_vouchers": {"read", "voucher"},
+    "read_voucher": {"read", "voucher"},
+    "use_voucher": {"voucher"},
+    "cancel_voucher": {"voucher"},
 }
 
 
 def call(till, operation, **more):
-    path = operation.path.removeprefix("/v1").replace("<id>", IDS[operation.tag])
-    path = path.replace("<customer>", IDS["Customers"])
+    path = operation.path.removeprefix("/v1")
+    for variable in operation.path_ids:
+        tag = "Customers" if variable == "customer" else operation.tag
+        path = path.replace(f"<{variable}>", IDS[tag])
     return till(operation.method, path, BODIES.get(operation.name), **more)
 
 

@@ -78,7 +78,7 @@ def test_an_account_is_named_in_every_way(till, member):
         ({"account": member["id"], "program": "none"}, 404, "program_not_found"),
         ({"identifier": {"type": "external_id", "value": "none"}}, 404, "customer_not_found"),
         ({"identifier": {"type": "mobile", "value": "nine"}}, 422, "invalid_identifier"),
-        ({"identifier": {"type": "member_code", "value": "1"}}, 404, "customer_not_found"),
+        ({"identifier": {"type": "member_code", "value": "1"}}, 422, "member_code_malformed"),
         ({"identifier": {"type": "primary_mobile", "value": "1"}}, 422, "invalid_identifier"),
         (
             {"identifier": {"type": "primary_mobile", "value": "+351911111111"}},
@@ -296,7 +296,7 @@ def test_the_identifier_must_be_the_redemptions_customer(till, member):
     till.post("/accounts", {"customer": {"external_id": "other"}})
     red = till.post("/redemptions", {"account": member["id"], "points": 100})
     path = f"/redemptions/{red['id']}/reversals"
-    for kind, value in [("external_id", "other"), ("external_id", "none"), ("member_code", "1")]:
+    for kind, value in [("external_id", "other"), ("external_id", "none"), ("primary_id", "1")]:
         refusal = till.refuses(
             422, "other_customers_redemption", "POST", path,
             {"identifier": {"type": kind, "value": value}},

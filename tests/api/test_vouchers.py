@@ -186,6 +186,17 @@ def test_a_code_that_is_sent_for_a_voucher_lets_it_through_once(till, member, mu
     assert balance(till, member) == 500
 
 
+def test_the_same_key_sends_one_code(app, till, member, mug, asking):
+    asking("one_time_code")
+    first, again = (till("POST", "/vouchers", wish(issue_code=True), key="k") for _ in range(2))
+    assert (first.json["code_sent"], first.data) == (True, again.data)
+    assert again.headers["Idempotency-Hit"] == "true"
+    with app.app_context():
+        messages = select(Message.id).where(Message.purpose == "reward")
+        assert len(db.session.execute(messages).all()) == 1
+        db.session.remove()
+
+
 def test_a_code_is_for_this_reward_at_this_price(till, member, reward, asking, code):
     reward()
     reward(id="cup", name="Cup", price=200)

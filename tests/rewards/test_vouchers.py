@@ -640,6 +640,7 @@ def test_the_voucher_behind_a_line_of_the_history(shop, at):
     assert line.event.metadata == {
         "reward": "mug",
         "reward_name": "Mug",
+        "kind": "free_item",
         "voucher": issued.id,
     }
     assert issued.code not in str(line)
