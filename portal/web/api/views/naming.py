@@ -1,5 +1,6 @@
 """Who a request means: from the ways to name an account to what checkout asks for."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from portal import checkout, codes, members, orm
@@ -69,10 +70,16 @@ def approval(call: Call) -> Approval | None:
     return Approval(one_time_code=call.ahead, member_code=given.get("member_code"))
 
 
+def brings_code(fields: Mapping[str, Any]) -> bool:
+    """Whether there may be a code to look at: only an approval can hold one."""
+    return "approval" in fields
+
+
 def look(call: Call) -> CodeLook | None:
     """Count a try of the one-time code that came along, in a unit of its own.
 
-    To be declared as ``ahead`` of each route that takes an approval.
+    To be declared as ``ahead`` of each route that takes an approval, with
+    :func:`brings_code` as its ``ahead_if``.
     """
     code = call.fields.get("approval", {}).get("one_time_code")
     if code is None:

@@ -70,6 +70,7 @@ def create_quote(call: Call) -> Answer:
     answer=order_shapes.PlacedOrder,
     status=HTTPStatus.CREATED,
     ahead=naming.look,
+    ahead_if=naming.brings_code,
 )
 def create_order(call: Call) -> Answer:
     """Record an order: pay with points, and earn.

@@ -23,6 +23,7 @@ _IDS = {"id": REDEMPTION_ID}
     answer=shapes.RedemptionShape,
     status=HTTPStatus.CREATED,
     ahead=naming.look,
+    ahead_if=naming.brings_code,
 )
 def create_redemption(call: Call) -> Answer:
     """Spend points, or hold them until the payment stands.
