@@ -44,6 +44,10 @@ _MINE: Any = _ROWS.add_columns(
     Transfer.from_account_id.in_(LINEAGE).label("out"),
     Transfer.to_account_id.in_(LINEAGE).label("into"),
 )
+_ids: Any = bindparam("ids", expanding=True)
+_KNOWN: Any = _ROWS.add_columns(
+    Transfer.from_account_id.in_(_ids).label("out"), Transfer.to_account_id.in_(_ids).label("into")
+)
 _THEIRS = _MINE.where(
     or_(Transfer.from_account_id.in_(LINEAGE), Transfer.to_account_id.in_(LINEAGE))
 )
@@ -117,10 +121,12 @@ def history(
         InvalidCursor: it was not given out here.
     """
     size = max(1, min(limit, PAGE_MAX))
-    parameters: dict[str, Any] = {"ids": list(account_ids)}
+    connection = session.connection()
+    # Read first: a page of ids that are known is the end of an index, however much is behind it.
+    ids = list(connection.execute(LINEAGE, {"ids": list(account_ids)}).scalars())
     places = []
     for column in (Transfer.from_account_id, Transfer.to_account_id):
-        place = select(Transfer.id, Transfer.created_at).where(column.in_(LINEAGE))
+        place = select(Transfer.id, Transfer.created_at).where(column.in_(_ids))
         if program is not None:
             place = place.where(Transfer.program_id == program)
         if cursor is not None:
@@ -129,12 +135,11 @@ def history(
         place = place.order_by(Transfer.created_at.desc(), Transfer.id.desc()).limit(size + 1)
         places.append(select(place.subquery().c.id))
     rows = (
-        session.connection()
-        .execute(
-            _MINE.where(Transfer.id.in_(union(*places)))
+        connection.execute(
+            _KNOWN.where(Transfer.id.in_(union(*places)))
             .order_by(Transfer.created_at.desc(), Transfer.id.desc())
             .limit(size + 1),
-            parameters,
+            {"ids": ids},
         )
         .mappings()
         .all()

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,7 +19,7 @@ from portal import checkout, create_app, ledger, members, orm, programs, schema
 from portal.access import sessions
 from portal.config import Settings
 from portal.ledger import EventName, Facts, OrderFacts
-from portal.members import Reference
+from portal.members import Reference, households
 from portal.members.customers import NewIdentifier
 from portal.web.extensions import db
 
@@ -58,7 +59,10 @@ CORNER = {
         {"id": "gold", "name": "Gold", "from": 2500, "benefits": ["Free delivery"]},
     ],
     "redemption": {"approval": "none"},
+    "transfers": {"enabled": True, "max": 500},
 }
+SENDERS = 12
+"""Each of them sends in one test only: codes to one phone are limited."""
 CREDITS = {
     "id": "bistro",
     "name": "Bistro Credit",
@@ -216,7 +220,64 @@ def _database(session: Session, at: datetime) -> tuple[dict[str, str], dict[str,
             at=at - 3 * DAY,
         )
     _orders(session, accounts["Olga"], at, facts)
+    _senders(session, tokens, accounts, at, facts)
     return tokens, accounts
+
+
+def mobile_of(name: str) -> str:
+    """The phone of one of those who send: ``Sam0`` to ``Sam11``, ``Kim``, ``Hana``, ``Ivo``."""
+    known = [*(f"Sam{number}" for number in range(SENDERS)), "Kim", "Hana", "Ivo"]
+    return f"+4474000010{known.index(name):02}"
+
+
+def _senders(session: Session, tokens, accounts, at: datetime, facts) -> None:
+    """People with phones, who send each other points, and a household."""
+    ids = {}
+    for name in (*(f"Sam{number}" for number in range(SENDERS)), "Kim", "Hana", "Ivo"):
+        with orm.writing(session):
+            person = members.create_customer(
+                session,
+                identifiers=[NewIdentifier(type="mobile", value=mobile_of(name), verified_at=at)],
+                first_name=name,
+                last_name="Reis",
+                at=at - 90 * DAY,
+            )
+            ids[name] = person.id
+            accounts[name] = ledger.open_account(
+                session, program_id="corner", customer_id=person.id, at=at - 90 * DAY
+            ).id
+            tokens[name] = sessions.open(session, customer_id=person.id, at=at).token
+            for points, days in ((120, 9), (400, 200), (180, 320)):
+                ledger.earn(
+                    session,
+                    account_id=accounts[name],
+                    points=points,
+                    expires_at=at + days * DAY,
+                    facts=facts(EventName.TRANSACTION_ADD, at - DAY),
+                    at=at - DAY,
+                )
+    with orm.writing(session):
+        corner = programs.find(session, "corner")
+        crew = households.create_household(
+            session, name="The crew", primary_id=ids["Hana"], program=corner, at=at - 30 * DAY
+        )
+        for name, joins in (("Kim", True), ("Ivo", False)):
+            households.invite(
+                session, household_id=crew.id, customer_id=ids[name], by=ids["Hana"], at=at - DAY
+            )
+            if joins:
+                households.accept(session, household_id=crew.id, by=ids[name], at=at - DAY)
+        account = households.household_account(session, household_id=crew.id, program=corner)
+        accounts["The crew"] = account.id
+        tokens["crew id"] = crew.id
+        ledger.earn(
+            session,
+            account_id=account.id,
+            points=340,
+            expires_at=at + 60 * DAY,
+            facts=facts(EventName.TRANSACTION_ADD, at - DAY),
+            at=at - DAY,
+        )
 
 
 def _orders(session: Session, account_id: str, at: datetime, facts) -> None:
@@ -327,6 +388,20 @@ class Visit:
         assert response is not None
         self.status = response.status
         return self.page
+
+    def code(self, name: str, *, after: int = 0) -> str:
+        """The newest code sent to the phone of ``name``, once more than ``after`` were."""
+        for _ in range(100):
+            answer = self.context.request.get(f"{self.live.url}/dev/messages.json")
+            sent = [
+                found[0]
+                for one in answer.json()["data"]
+                if one["to"] == mobile_of(name) and (found := re.search(r"\b\d{6}\b", one["body"]))
+            ]
+            if len(sent) > after:
+                return sent[0]
+            time.sleep(0.05)
+        raise AssertionError(f"nothing was sent to {name}")
 
     def shot(self, name: str) -> None:
         """Keep a picture, where a folder for them is named in PORTAL_SHOTS."""

@@ -89,6 +89,8 @@ class Operation:
     """A write that may be done twice, and so needs no key of its own."""
     ahead: Callable[[Call], Any] | None = None
     """What must be kept even where the write itself is refused: counted tries of a code."""
+    ahead_if: Callable[[Mapping[str, Any]], bool] | None = None
+    """Whether these fields call for it; None: all do."""
 
     @property
     def writes(self) -> bool:
@@ -120,6 +122,7 @@ def route(
     ids: Mapping[str, str] | None = None,
     keyless: bool = False,
     ahead: Callable[[Call], Any] | None = None,
+    ahead_if: Callable[[Mapping[str, Any]], bool] | None = None,
 ) -> Callable[[View], View]:
     """Declare a route of the endpoint.
 
@@ -129,7 +132,7 @@ def route(
         ids: the pattern of each variable of ``path``; what does not match it
             names nothing, and is not looked for.
         keyless: it writes, but doing it twice does no harm.
-        ahead: where the body holds an approval, runs in a unit of its own before
+        ahead: runs in a unit of its own before
             the write, and not for a key that has its answer; what it gives is
             the call's ``ahead``.
     """
@@ -151,6 +154,7 @@ def route(
             path_ids=ids or {},
             keyless=keyless,
             ahead=ahead,
+            ahead_if=ahead_if,
         )
         operations.append(operation)
         patterns = {name: re.compile(pattern) for name, pattern in operation.path_ids.items()}
@@ -239,11 +243,16 @@ def _serve_write(operation: Operation, variables: Mapping[str, str]) -> Response
         key=key,
         fingerprint=idempotency.fingerprint(request.method, request.path, content),
         scopes=operation.scopes,
-        # Only an approval can hold a code: all else is spared a transaction of its own.
-        ahead=ahead if operation.ahead and "approval" in fields else None,
+        ahead=ahead if _looks_ahead(operation, fields) else None,
         perform=perform,
         at=at,
     )
+
+
+def _looks_ahead(operation: Operation, fields: Mapping[str, Any]) -> bool:
+    if operation.ahead is None:
+        return False
+    return operation.ahead_if is None or operation.ahead_if(fields)
 
 
 def read_query(schema: Schema) -> dict[str, Any]:

@@ -11,12 +11,11 @@ from flask import flash, request, url_for
 from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
-from portal import clock, orm, programs, transfers
+from portal import clock, orm, transfers
 from portal.errors import InvalidInput, PortalError
 from portal.ledger.errors import SameAccount
 from portal.members import HouseholdMemberView, HouseholdView, households
 from portal.members.errors import HouseholdNotFound, InvitationNotFound
-from portal.programs import Program
 from portal.web import auth, errors, htmx, operations
 from portal.web.extensions import db
 from portal.web.locale import gettext as _
@@ -71,13 +70,13 @@ def invite_person(household_id: str) -> BaseResponse:
     typed = form.identifier.data or ""
     unit = db.session()
     try:
-        program = _program(unit, household_id)
+        program_id = _program_id(unit, household_id)
         with orm.recording(unit):
             looked = transfers.lookup(
                 unit,
                 by_customer_id=_me(),
                 value=typed,
-                program=program.id,
+                program=program_id,
                 at=at,
                 region=settings().phone_region,
             )
@@ -324,12 +323,7 @@ def _not_invited(
     return show(household_id, status=status, invite=form)
 
 
-def _program(session: Session, household_id: str) -> Program:
-    """The program in which whoever is invited must be: one that lets people find each other."""
-    known = {program.id: program for program in programs.find_all(session)}
-    held = [
-        known[account.program_id]
-        for account in households.accounts_of(session, household_id=household_id)
-    ]
-    sending = [program for program in held if program.transfers.enabled]
-    return (sending or held or list(known.values()))[0]
+def _program_id(session: Session, household_id: str) -> str | None:
+    """The program in which whoever is invited must be: the one the household began with."""
+    held = households.accounts_of(session, household_id=household_id)
+    return held[0].program_id if held else None

@@ -238,8 +238,6 @@ def _addressed(form: SendForm, program: Program, at: datetime) -> Addressed | No
         return Addressed(found_one.account_id, found_one.display)
     except (transfers.RecipientCannotReceive, InvalidIdentifier, SameAccount) as error:
         form.recipient.errors = [refusals.sentence(error, program)]
-    except transfers.TransfersOff as error:
-        form.form_errors.append(refusals.sentence(error, program))
     return None
 
 

@@ -28,6 +28,7 @@ _WARNINGS: Final = MappingProxyType(
     answer=order_shapes.HappenedShape,
     status=HTTPStatus.CREATED,
     ahead=presence.look,
+    ahead_if=presence.brings_code,
 )
 def create_event(call: Call) -> Answer:
     """Tell what earning rules wait for: a birthday, a referral, a trigger.

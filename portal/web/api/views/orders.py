@@ -27,6 +27,7 @@ _IDS = {"id": ORDER_ID}
     answer=order_shapes.QuoteShape,
     keyless=True,
     ahead=presence.look,
+    ahead_if=presence.brings_code,
 )
 def create_quote(call: Call) -> Answer:
     """Ask what an order may cost and bring.
@@ -73,6 +74,7 @@ def create_quote(call: Call) -> Answer:
     answer=order_shapes.PlacedOrder,
     status=HTTPStatus.CREATED,
     ahead=presence.look,
+    ahead_if=presence.brings_code,
 )
 def create_order(call: Call) -> Answer:
     """Record an order: pay with points, and earn.

@@ -5,6 +5,7 @@ wrong guess costs whatever becomes of the request, and a good code nothing
 where the request is refused.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -34,9 +35,15 @@ def look(call: Call) -> Looked:
     """Count a look at each code that came along.
 
     To be declared as ``ahead`` of each route that takes an approval, or whose
-    account may be named by a member code.
+    account may be named by a member code, with :func:`brings_code` as its
+    ``ahead_if``.
     """
     return looked(call, one_time_code=_one_time_code(call))
+
+
+def brings_code(fields: Mapping[str, Any]) -> bool:
+    """Whether there may be a code to look at; most requests bring none."""
+    return "approval" in fields or fields.get("identifier", {}).get("type") == MEMBER_CODE
 
 
 def looked(call: Call, *, one_time_code: CodeLook | None) -> Looked:
@@ -76,7 +83,7 @@ def _one_time_code(call: Call) -> CodeLook | None:
 
 def approval(call: Call) -> Approval | None:
     """What shows that the member agrees, where anything came along."""
-    found: Looked = call.ahead
+    found = call.ahead or Looked()
     if (found.one_time_code, found.member_code, found.named_by) == (None, None, None):
         return None
     return Approval(
@@ -97,7 +104,7 @@ def fields(call: Call, *, repeatable: bool = False) -> dict[str, Any]:
     Raises:
         MemberCodeRefused, TooManyWrongMemberCodes: it names nobody.
     """
-    found: Looked = call.ahead
+    found = call.ahead or Looked()
     if found.named_by is None:
         return call.fields
     customer_id = found.named_by.customer_id if repeatable else None

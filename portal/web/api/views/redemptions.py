@@ -23,6 +23,7 @@ _IDS = {"id": REDEMPTION_ID}
     answer=shapes.RedemptionShape,
     status=HTTPStatus.CREATED,
     ahead=presence.look,
+    ahead_if=presence.brings_code,
 )
 def create_redemption(call: Call) -> Answer:
     """Spend points, or hold them until the payment stands.
@@ -125,6 +126,7 @@ def void_redemption(call: Call, id: str) -> Answer:
     status=HTTPStatus.CREATED,
     ids=_IDS,
     ahead=presence.look,
+    ahead_if=presence.brings_code,
 )
 def reverse_redemption(call: Call, id: str) -> Answer:
     """Give redeemed points back, whole or in part, to their own lots.
