@@ -434,10 +434,16 @@ class Posting:
                 if debt.dirty and not debt.new
             ],
         )
-        changed = tuple(n for n in _FIGURES if any(b.row[n] != b.found[n] for b in books))
-        if changed:
-            rows = [{"of_id": book.id, **{n: book.row[n] for n in changed}} for book in books]
-            later(session, _update_account(changed), rows)
+        changed = tuple(
+            name
+            for name in _FIGURES
+            if name == "updated_at" or any(book.row[name] != book.found[name] for book in books)
+        )
+        later(
+            session,
+            _update_account(changed),
+            [{"of_id": book.id, **{name: book.row[name] for name in changed}} for book in books],
+        )
         later(session, _INSERT_REDEMPTION, self.redemptions)
         later(
             session,
