@@ -250,8 +250,9 @@ def writing(session: Session) -> Iterator[Session]:
         # Asked before anything else runs: an option that comes after the first
         # statement would only warn, and leave the transaction a reading one.
         connection = session.connection(execution_options=WRITE_OPTIONS)
+        session.info["connection"] = connection
         if connection.dialect.name == "postgresql":
-            session.info["waiting"] = connection.info["waiting"] = waiting
+            connection.info["waiting"] = waiting
         yield session
         session.flush()
         if waiting:
@@ -265,7 +266,7 @@ def writing(session: Session) -> Iterator[Session]:
         raise
     finally:
         session.info["writing"] = False
-        session.info["waiting"] = None
+        session.info["connection"] = None
 
 
 recording = writing
@@ -296,12 +297,16 @@ def later(session: Session, statement: Executable, rows: Sequence[dict[str, Any]
     """
     if not rows:
         return
-    waiting: list[_Statement] | None = session.info.get("waiting")
-    # What may be taken back to a savepoint is told before it.
-    if waiting is not None and not session.in_nested_transaction():
+    connection: Connection | None = session.info.get("connection")
+    if connection is None or session.in_nested_transaction():
+        # What may be taken back to a savepoint is told before it.
+        _run(session.connection(), statement, rows)
+        return
+    waiting: list[_Statement] | None = connection.info.get("waiting")
+    if waiting is not None:
         waiting.append((statement, rows))
     else:
-        _run(session.connection(), statement, rows)
+        _run(connection, statement, rows)
 
 
 def _run(connection: Connection, statement: Executable, rows: Sequence[dict[str, Any]]) -> None:

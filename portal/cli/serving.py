@@ -1,5 +1,6 @@
 """``portal serve`` and ``portal worker``: what runs until it is stopped."""
 
+import gc
 import os
 import socket
 import tempfile
@@ -128,4 +129,8 @@ class _Server(gunicorn.app.base.BaseApplication):  # type: ignore[misc]
         """The application, made in each worker."""
         from portal import create_app
 
-        return create_app(self._settings)
+        app = create_app(self._settings)
+        # What is loaded by now stays: the collector need not walk it again and again.
+        gc.collect()
+        gc.freeze()
+        return app

@@ -232,6 +232,8 @@ class AccountBook:
     """An account's figures, lots and debts, and the rows that a posting adds to them."""
 
     def __init__(self, row: Mapping[str, Any], source: Source):
+        self.found = row
+        """As it was read; ``row`` is as it will be written."""
         self.row: Row = dict(row)
         self.id: str = row["id"]
         self.source = source

@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from flask import request
 from flask_babel import Babel
 from flask_limiter import Limiter
 from flask_limiter.util import get_remote_address
@@ -36,6 +37,16 @@ class Database(SQLAlchemy):
         return orm.prepare_engine(super()._make_engine(bind_key, options, app))
 
 
+class AddressLimiter(Limiter):
+    """Limits by address, that cost the endpoint's calls nothing: they are exempt altogether."""
+
+    def _check_request_limit(
+        self, callable_name: str | None = None, in_middleware: bool = True
+    ) -> None:
+        if request.blueprint != "api":
+            super()._check_request_limit(callable_name, in_middleware)
+
+
 db = Database(
     model_class=Base,
     # What a view read stays readable after the commit; nothing is kept between requests.
@@ -46,7 +57,7 @@ db = Database(
 csrf = CSRFProtect()
 babel = Babel()
 login_manager = LoginManager()
-limiter = Limiter(key_func=get_remote_address)
+limiter = AddressLimiter(key_func=get_remote_address)
 """Coarse limits by address. The ones that matter are counted in the database."""
 
 

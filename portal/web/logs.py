@@ -108,7 +108,8 @@ def _masked(value: Any) -> Any:
 
 def init_app(app: Flask) -> None:
     """Give each request an id, which its log lines and its answer carry."""
-    log = structlog.get_logger("portal.web")
+    # Bound once: else each request would look for the caller's name up the stack.
+    log = structlog.get_logger("portal.web").bind()
 
     def begin() -> None:
         given = request.headers.get("X-Request-Id", "")

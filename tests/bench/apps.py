@@ -7,6 +7,7 @@ is the floor's database, ``PORTAL_DATABASE_URL`` the portal's.
 """
 
 import argparse
+import gc
 import os
 import threading
 from collections.abc import Callable
@@ -91,7 +92,10 @@ class Server(gunicorn.app.base.BaseApplication):  # type: ignore[misc]
 
     def load(self) -> Any:
         """The application, made in each worker."""
-        return self._make()
+        app = self._make()
+        gc.collect()
+        gc.freeze()
+        return app
 
 
 def main() -> None:
