@@ -132,9 +132,9 @@ def route(
         ids: the pattern of each variable of ``path``; what does not match it
             names nothing, and is not looked for.
         keyless: it writes, but doing it twice does no harm.
-        ahead: runs in a unit of its own before
-            the write, and not for a key that has its answer; what it gives is
-            the call's ``ahead``.
+        ahead: runs in a unit of its own before the write, and not for a key
+            that has its answer; what it gives is the call's ``ahead``.
+        ahead_if: which bodies need that; all, where it is not given.
     """
 
     def declare(view: View) -> View:
