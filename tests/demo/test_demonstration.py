@@ -6,12 +6,14 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import create_app, demo, ledger, members, orm, programs, schema
+from portal import create_app, demo, ledger, members, orm, programs, schema, transfers
 from portal.checkout.models import OrderRefund
 from portal.config import Settings
 from portal.demo import cast
 from portal.ledger.models import Account, Category, Entry, EntryType, Redemption
+from portal.members import households
 from portal.members.cards import is_ours
+from portal.outbox.models import Message
 
 
 @pytest.fixture
@@ -63,6 +65,26 @@ def test_it_shows_what_a_member_may_meet(played, at):
         EntryType.TRANSFER,
     }
     assert set(played.scalars(select(Entry.category).distinct())) == set(Category)
+
+
+def test_it_shows_a_household_invitations_and_what_was_sent(played, at):
+    def id_of(person):
+        return members.find_customer(played, type="mobile", value=person.mobile).id
+
+    ana = id_of(cast.ANA)
+    found = {one.name: one for one in households.households_of(played, customer_id=ana)}
+    family, club = found[cast.FAMILY], found[cast.CLUB]
+    assert family.primary_id == ana
+    assert [one.status for one in family.members] == ["active", "active", "active", "invited"]
+    assert club.member(ana).status == "invited"
+    corner = programs.find(played, "corner")
+    purse = households.household_account(played, household_id=family.id, program=corner)
+    assert ledger.position(played, account_id=purse.id, at=at).balance > 0
+    own = members.account_for(played, customer_id=ana, program=corner)
+    sent = transfers.history(played, account_ids=[own.id]).transfers
+    assert [one.direction for one in sent] == ["out", "in", "out"]
+    # Codes that somebody typed long ago are sent to nobody.
+    assert played.scalar(select(func.count()).select_from(Message)) == 0
 
 
 def test_it_lies_in_the_two_years_before_now(played, at):

@@ -110,7 +110,12 @@ def ask_to_send() -> BaseResponse:
     if form.errors or wanted is None or addressed is None:
         return _ask(form, chosen, at, status=422)
     try:
-        request_id = _request(form, chosen.program, source, addressed, wanted, at)
+        try:
+            request_id = _request(form, chosen.program, source, addressed, wanted, at)
+        except transfers.TransferRequestNotFound:
+            # What it was to replace was another session's, or is long gone.
+            form.change.data = ""
+            request_id = _request(form, chosen.program, source, addressed, wanted, at)
     except _Refused as refused:
         _show(form, refused.reasons, chosen.program)
         return _ask(form, chosen, at, status=422)
