@@ -76,7 +76,7 @@ def _one_time_code(call: Call) -> CodeLook | None:
 
 def approval(call: Call) -> Approval | None:
     """What shows that the member agrees, where anything came along."""
-    found: Looked = call.ahead
+    found: Looked = call.ahead or Looked()
     if (found.one_time_code, found.member_code, found.named_by) == (None, None, None):
         return None
     return Approval(
@@ -97,7 +97,7 @@ def fields(call: Call, *, repeatable: bool = False) -> dict[str, Any]:
     Raises:
         MemberCodeRefused, TooManyWrongMemberCodes: it names nobody.
     """
-    found: Looked = call.ahead
+    found: Looked = call.ahead or Looked()
     if found.named_by is None:
         return call.fields
     customer_id = found.named_by.customer_id if repeatable else None
