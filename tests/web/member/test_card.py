@@ -2,6 +2,7 @@
 
 import re
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 
 from portal import orm
 from portal.access import member_codes
@@ -34,7 +35,7 @@ def test_the_present_code_shows_and_those_to_come_wait(portal):
     ] * 19
     ends = [until for _code, until in found]
     assert 0 < ends[0] <= 30_000
-    assert [later - sooner for sooner, later in zip(ends, ends[1:], strict=False)] == [30_000] * 19
+    assert [later - sooner for sooner, later in pairwise(ends)] == [30_000] * 19
     assert look(portal, found[0][0]).require() == portal.customer_id
     assert len({code for code, _until in found}) == 20
     first = page.select_one("#codes .code .qr-code")
