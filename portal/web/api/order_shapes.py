@@ -2,10 +2,11 @@
 
 from marshmallow import fields
 
-from portal.web.api.reward_shapes import FittingRewardShape, RefusalShape, UsedVoucher
+from portal.web.api.reward_shapes import FittingRewardShape, UsedVoucher
 from portal.web.api.shapes import (
     Account,
     RedemptionShape,
+    RefusalShape,
     Shape,
     WarningShape,
     moment,

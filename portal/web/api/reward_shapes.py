@@ -2,7 +2,7 @@
 
 from marshmallow import fields
 
-from portal.web.api.shapes import Money, Shape, WarningShape, moment, whole, words
+from portal.web.api.shapes import Money, RefusalShape, Shape, WarningShape, moment, whole, words
 
 _REFUSALS = "Every reason why it cannot be had now, by its own code."
 _KINDS = ["amount_off", "share_off", "free_item", "gift", "donation"]
@@ -32,14 +32,6 @@ def _worth() -> fields.Raw:
 
 def _words() -> fields.List[str]:
     return fields.List(fields.String(), required=True)
-
-
-class RefusalShape(Shape):
-    """Why something could not be done, and what would help."""
-
-    code = words()
-    legacy_code = fields.Integer(allow_none=True)
-    detail = words()
 
 
 class RewardShape(Shape):

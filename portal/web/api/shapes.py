@@ -38,6 +38,14 @@ class WarningShape(Shape):
     detail = words()
 
 
+class RefusalShape(Shape):
+    """Why something could not be done, and what would help."""
+
+    code = words()
+    legacy_code = fields.Integer(allow_none=True)
+    detail = words()
+
+
 class Problem(Shape):
     """A refusal, after RFC 9457."""
 
