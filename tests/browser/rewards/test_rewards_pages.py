@@ -169,14 +169,14 @@ def test_the_filters_work_by_themselves_with_script(visit, someone):
     visitor = visit(someone().name)
     page = visitor.go("/rewards")
     page.get_by_label("Money off").check(force=True)
-    page.wait_for_url("**/rewards?category=money+off")
+    page.wait_for_url("**/rewards?category=money%20off")
     expect(page.locator(".tile")).to_have_count(2)
     expect(page.locator("#status")).to_have_text("2 rewards")
-    page.get_by_label("Can have now").check(force=True)
+    page.get_by_role("checkbox", name="Can have now").check(force=True)
     page.wait_for_url("**now=1**")
     assert page.evaluate("document.activeElement.name") == "now"
     page.go_back()
-    page.wait_for_url("**/rewards?category=money+off")
+    page.wait_for_url("**/rewards?category=money%20off")
     expect(page.locator(".tile")).to_have_count(2)
     assert visitor.complaints == []
 
