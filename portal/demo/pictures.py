@@ -1,6 +1,6 @@
 """Pictures of the demonstration's rewards, drawn at its making: flat shapes, nobody's property.
 
-Each is drawn three times as large and made smaller, which smooths its edges.
+Each is drawn twice as large and made smaller, which smooths its edges.
 Places and sizes are in hundredths of the picture's height.
 """
 
@@ -11,7 +11,7 @@ from io import BytesIO
 from PIL import Image, ImageDraw
 
 WIDTH, HEIGHT = 960, 720
-_LARGER = 3
+_LARGER = 2
 _MIDDLE = 50 * WIDTH / HEIGHT
 
 _Box = tuple[float, float, float, float]

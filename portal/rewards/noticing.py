@@ -6,7 +6,6 @@ from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
 from portal import members, outbox, programs
-from portal.members.errors import CustomerNotFound
 from portal.outbox import Cipher
 from portal.programs import Program
 from portal.rewards import wording as english
@@ -102,10 +101,7 @@ def _tell(
 ) -> None:
     if voucher.customer_id is None:
         return
-    try:
-        customer = members.customer(session, voucher.customer_id)
-    except CustomerNotFound:  # pragma: no cover - the account refers to it
-        return
+    customer = members.customer(session, voucher.customer_id)
     recipient = customer.email or customer.mobile
     if recipient is None:
         return

@@ -6,10 +6,20 @@ import pytest
 from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
-from portal import create_app, demo, ledger, members, orm, programs, schema, transfers
+from portal import (
+    create_app,
+    demo,
+    ledger,
+    members,
+    orm,
+    programs,
+    rewards,
+    schema,
+    transfers,
+)
 from portal.checkout.models import OrderRefund
 from portal.config import Settings
-from portal.demo import cast
+from portal.demo import cast, gifts, pictures
 from portal.ledger.models import Account, Category, Entry, EntryType, Redemption
 from portal.members import households
 from portal.members.cards import is_ours
@@ -52,7 +62,9 @@ def test_it_shows_what_a_member_may_meet(played, at):
         played.scalar(select(Account.customer_id).where(Account.external_id == cast.NOBODY)) is None
     )
 
-    held = played.scalars(select(Redemption).where(Redemption.status == "held")).one()
+    held = played.scalars(
+        select(Redemption).where(Redemption.status == "held", Redemption.purpose == "payment")
+    ).one()
     assert held.held_until > at
     assert played.scalar(select(func.count(OrderRefund.id))) == 2
     kinds = set(played.scalars(select(Entry.type).distinct()))
@@ -85,6 +97,30 @@ def test_it_shows_a_household_invitations_and_what_was_sent(played, at):
     assert [one.direction for one in sent] == ["out", "in", "out"]
     # Codes that somebody typed long ago are sent to nobody.
     assert played.scalar(select(func.count()).select_from(Message)) == 0
+
+
+def test_it_shows_rewards_and_vouchers(played, at):
+    ana = position_of(played, cast.ANA, at)
+    offers = rewards.catalogue(
+        played,
+        program=programs.find(played, "corner"),
+        account=ana.account,
+        balance=ana.balance,
+        at=at,
+    )
+    assert len(offers) >= 8
+    assert sum(offer.reward.picture is not None for offer in offers) >= 6
+    assert sum(offer.available for offer in offers) >= 4
+    assert any(offer.left == 0 for offer in offers)
+    assert any("gold" in offer.reward.tiers for offer in offers)
+    mine = rewards.vouchers_of(played, account_ids=[ana.account.id], at=at).vouchers
+    assert {voucher.status for voucher in mine} == {"issued", "used", "cancelled", "lapsed"}
+
+
+def test_each_reward_has_a_drawing_that_can_be_shown():
+    for reward in gifts.REWARDS:
+        if name := reward.get("picture"):
+            assert pictures.draw(name).startswith(b"\x89PNG")
 
 
 def test_it_lies_in_the_two_years_before_now(played, at):

@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from portal import ledger, orm
 from portal.errors import Busy
-from portal.ledger import EventName, RedemptionPurpose, service
+from portal.ledger import EventName, RedemptionPurpose, queries, service
 from portal.ledger.errors import (
     HoldsOpen,
     RedemptionHeld,
@@ -175,3 +175,14 @@ def test_a_hold_for_someone_else_is_found(book, at, session):
         assert ledger.verify(session) != []
         session.rollback()
     assert session.scalar(select(Redemption.id)) == voucher.id
+
+
+def test_a_position_of_a_known_account_is_the_position(book, at, session):
+    account = book.open()
+    book.earn(account, 100, days=5)
+    book.earn(account, 20, available_from=at + 2 * DAY)
+    book.redeem(account, 60, voucher=True, held_until=at + 3 * DAY)
+    known = ledger.find_account(session, account)
+    for when in (at, at + 2 * DAY, at + 3 * DAY, at + 9 * DAY):
+        found = queries.position_of(session, account=known, at=when)
+        assert found == book.position(account, at=when)

@@ -38,6 +38,14 @@ class WarningShape(Shape):
     detail = words()
 
 
+class RefusalShape(Shape):
+    """Why something could not be done, and what would help."""
+
+    code = words()
+    legacy_code = fields.Integer(allow_none=True)
+    detail = words()
+
+
 class Problem(Shape):
     """A refusal, after RFC 9457."""
 
@@ -286,14 +294,6 @@ class ProgramList(Shape):
 
     data = fields.List(fields.Nested(ProgramShape), required=True)
     next_cursor = words(allow_none=True)
-
-
-class RefusalShape(Shape):
-    """Why something could not be done, and what would help."""
-
-    code = words()
-    legacy_code = fields.Integer(allow_none=True)
-    detail = words()
 
 
 class RedemptionShape(Shape):

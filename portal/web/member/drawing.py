@@ -30,13 +30,19 @@ def qr(text: str, label: str | None = None) -> Markup:
 
 
 def barcode(text: str, label: str | None = None) -> Markup:
-    """A Code 128 barcode, for scanners that read nothing else."""
+    """A Code 128 barcode, for scanners that read nothing else.
+
+    It asks for whole pixels, two for each module: bars that fall between
+    pixels are what scanners cannot read. A narrow phone makes it smaller, and
+    has pixels enough.
+    """
     modules = Code128(text).build()[0]
+    width = len(modules) + 2 * QUIET_MODULES
     path = "".join(
         f"M{start} 0h{length}v{BAR_HEIGHT}h-{length}z"
         for start, length in _runs(modules, QUIET_MODULES)
     )
-    return _drawing("bar-code", len(modules) + 2 * QUIET_MODULES, BAR_HEIGHT, path, label)
+    return _drawing("bar-code", width, BAR_HEIGHT, path, label, size=(2 * width, 2 * BAR_HEIGHT))
 
 
 def _runs(modules: str, offset: int) -> list[tuple[int, int]]:
@@ -50,24 +56,25 @@ def _runs(modules: str, offset: int) -> list[tuple[int, int]]:
     return runs
 
 
-def _drawing(kind: str, width: int, height: int, path: str, label: str | None) -> Markup:
+def _drawing(
+    kind: str,
+    width: int,
+    height: int,
+    path: str,
+    label: str | None,
+    *,
+    size: tuple[int, int] | None = None,
+) -> Markup:
     told = (
         Markup('role="img" aria-label="{}"').format(escape(label))
         if label
         else Markup('aria-hidden="true"')
     )
-    return Markup(
-        '<svg class="{}" viewBox="0 0 {} {}" {} preserveAspectRatio="{}" '
-        'shape-rendering="crispEdges" focusable="false">'
-        '<path fill="#fff" d="M0 0h{}v{}h-{}z"/><path fill="#000" d="{}"/></svg>'
-    ).format(
-        kind,
-        width,
-        height,
-        told,
-        "none" if width != height else "xMidYMid",
-        width,
-        height,
-        width,
-        path,
+    # A barcode may be stretched upwards; a QR code stays square.
+    sized = (
+        Markup('width="{}" height="{}" preserveAspectRatio="none"').format(*size) if size else ""
     )
+    return Markup(
+        '<svg class="{}" viewBox="0 0 {} {}" {} {} shape-rendering="crispEdges" focusable="false">'
+        '<path fill="#fff" d="M0 0h{}v{}h-{}z"/><path fill="#000" d="{}"/></svg>'
+    ).format(kind, width, height, told, sized, width, height, width, path)

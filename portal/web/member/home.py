@@ -101,6 +101,8 @@ class Next:
     text: str
     href: str
     share: int | None = None
+    badge: str | None = None
+    """How many can be had already."""
 
 
 @blueprint.get("/home")
@@ -277,14 +279,13 @@ def _reward(program: Program, found: Sequence[Offer], balance: int) -> Next | No
         points=points(nearly.missing_points, program),
         reward=nearly.reward.name,
     )
-    if now:
-        text += " · " + ngettext("%(num)d you can have now", "%(num)d you can have now", now)
     return Next(
         text,
         url_for("member.catalogue")
         if now
         else url_for("member.reward", reward_id=nearly.reward.id),
         share=100 * balance // nearly.reward.price,
+        badge=ngettext("%(num)d to have now", "%(num)d to have now", now) if now else None,
     )
 
 

@@ -39,6 +39,7 @@ def create_quote(call: Call) -> Answer:
     member is sent a one-time code, where one is asked for; a warning 876 says
     that it could not be sent. A quote whose member is named by `member_code`
     uses that code up and remembers it: what names the quote needs no other.
+    Asked again, it takes the next code.
     """
     given = presence.fields(call)
     holder = naming.holder(given)
