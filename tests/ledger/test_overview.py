@@ -126,3 +126,27 @@ def test_each_read_is_one_statement(session, engine, account_id, customer_id, at
     overview.last_lines(session, account_ids=[account_id], limit=5)
     overview.course(session, position=position, instants=[at - DAY * n for n in range(25, -1, -1)])
     assert len(statements) == 3
+
+
+def test_a_history_whose_merges_are_known_is_the_same(session, customer_id, account_id, at):
+    with orm.writing(session):
+        other = ledger.open_account(session, program_id="two", customer_id="cus_b", at=at)
+        source = ledger.open_account(session, program_id="one", customer_id="cus_b", at=at)
+    earn(session, other.id, 5, at=at)
+    earn(session, source.id, 30, at=at)
+    earn(session, account_id, 12, at=at)
+    with orm.writing(session):
+        ledger.merge(
+            session,
+            source_id=source.id,
+            target_id=account_id,
+            facts=Facts(name=ledger.EventName.ACCOUNT_MERGE, actor="command"),
+            at=at + DAY,
+        )
+    accounts = overview.holdings(session, customer_id=customer_id)
+    known = overview.lineage_in(accounts, account_id)
+    assert known == [account_id, source.id]
+    later = at + 2 * DAY
+    asked = ledger.history(session, account_id=account_id, at=later)
+    assert ledger.history(session, account_id=account_id, at=later, merged=known) == asked
+    assert len(asked.lines) == 4

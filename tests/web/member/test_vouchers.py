@@ -27,6 +27,7 @@ def deadlines(portal):
 
 def test_the_code_can_be_scanned_read_aloud_and_shown_alone(portal, voucher):
     page = portal.get(f"/vouchers/{voucher.id}?new=1")
+    assert "It is yours." in page.text
     groups = [group.text for group in page.select(".bright .spoken span")]
     assert "-".join(groups) == voucher.spoken_code
     assert len(groups) == 4
