@@ -18,7 +18,7 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from portal import codes
+from portal import codes, members
 from portal.access import member_codes
 from portal.access.member_codes import MemberLook
 from portal.checkout.errors import ApprovalNeeded, OtherMembersCode, WrongApproval
@@ -56,11 +56,20 @@ class Approval:
         return tuple(looks[which] for which in sorted(looks, key=lambda which: which[1]))
 
 
-def present(approval: Approval | None, *, customer_id: str | None) -> bool:
+def present(
+    session: Session,
+    approval: Approval | None,
+    *,
+    customer_id: str | None,
+    household_id: str | None,
+) -> bool:
     """Whether the member's rotating code was shown.
 
+    For a household, that of anyone who may send its points.
+
     Args:
-        customer_id: whose points leave; None for an account that is nobody's.
+        customer_id: whose points leave; None where they are a household's, or nobody's.
+        household_id: the household whose they are.
 
     Raises:
         OtherMembersCode: the code is someone else's.
@@ -68,7 +77,12 @@ def present(approval: Approval | None, *, customer_id: str | None) -> bool:
     """
     shown = approval.shown if approval is not None else ()
     for look in shown:
-        if look.require() != customer_id:
+        shown_by = look.require()
+        if household_id is None:
+            theirs = shown_by == customer_id
+        else:
+            theirs = members.may_send(session, household_id=household_id, customer_id=shown_by)
+        if not theirs:
             raise OtherMembersCode()
     return bool(shown)
 

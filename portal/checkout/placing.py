@@ -201,7 +201,10 @@ class _Placing:
             else:
                 self._pay(account_id, block, looks[account_id], bound)
         present = approving.present(
-            self.wish.approval, customer_id=self.party.customer_id if self.party else None
+            self.session,
+            self.wish.approval,
+            customer_id=self.party.customer_id if self.party else None,
+            household_id=self.party.household_id if self.party else None,
         ) or bool(bound and bound.present)
         kinds = self._require_all(looks, bound, present=present) if self.payments else set()
         approving.settle(

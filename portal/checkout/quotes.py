@@ -110,7 +110,9 @@ def quote(
     party = find_party(session, holder, at=at)
     money = Money(order.value, order.currency)
     offers = offers_of(session, spending_accounts(session, party), money, at=at)
-    present = approving.present(approval, customer_id=party.customer_id)
+    present = approving.present(
+        session, approval, customer_id=party.customer_id, household_id=party.household_id
+    )
     sources = tuple(
         _with_rewards(
             session,

@@ -118,7 +118,12 @@ def redeem(
         program,
         points=found.points,
         by_contact=wish.by_contact or bool(bound and bound.by_contact),
-        present=approving.present(wish.approval, customer_id=look.customer_id)
+        present=approving.present(
+            session,
+            wish.approval,
+            customer_id=look.customer_id,
+            household_id=look.household_id,
+        )
         or bool(bound and bound.present),
     )
     approving.settle(session, [kind], wish.approval, quote_id=bound.id if bound else None, at=at)

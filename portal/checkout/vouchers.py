@@ -12,7 +12,7 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from portal import codes, ledger, orders, programs, rewards
+from portal import codes, ledger, members, orders, programs, rewards
 from portal.checkout import approving
 from portal.checkout.approving import Approval, CodeLook
 from portal.checkout.holders import look_at
@@ -79,7 +79,12 @@ def issue_voucher(
         program,
         points=voucher.points,
         by_contact=wish.by_contact,
-        present=approving.present(wish.approval, customer_id=look.customer_id),
+        present=approving.present(
+            session,
+            wish.approval,
+            customer_id=look.customer_id,
+            household_id=look.household_id,
+        ),
     )
     approving.settle(
         session,
@@ -120,13 +125,21 @@ def send_voucher_code(
         program,
         points=reward.price,
         by_contact=wish.by_contact,
-        present=approving.present(wish.approval, customer_id=account.customer_id),
+        present=approving.present(
+            session,
+            wish.approval,
+            customer_id=account.customer_id,
+            household_id=account.household_id,
+        ),
     )
-    if kind is not Kind.ONE_TIME_CODE or account.customer_id is None:
+    approver_id = account.customer_id
+    if account.household_id is not None:
+        approver_id = members.households.primary_of(session, household_id=account.household_id)
+    if kind is not Kind.ONE_TIME_CODE or approver_id is None:
         return None
     return send(
         session,
-        customer_id=account.customer_id,
+        customer_id=approver_id,
         purpose=PURPOSE,
         subject=_subject(account_id, reward.id),
         context=_context(account_id, reward),

@@ -8,13 +8,19 @@ used and cancelled at once; whoever holds the reward's decides about its stock.
 from collections.abc import Collection
 from typing import Any
 
-from sqlalchemy import bindparam, select
+from sqlalchemy import bindparam, func, select
 from sqlalchemy.orm import Session
 
 from portal.ledger.errors import AccountNotFound
 from portal.ledger.models import Account
-from portal.members.models import Customer
+from portal.members.models import Customer, HouseholdMember
 
+# Those who head a household stand for it.
+_PRIMARY = (
+    select(HouseholdMember.customer_id)
+    .where(HouseholdMember.household_id == Account.household_id, HouseholdMember.is_primary)
+    .scalar_subquery()
+)
 _LOCK = (
     select(
         Account.id,
@@ -24,7 +30,7 @@ _LOCK = (
         Account.merged_into,
         Customer.fraud_status,
     )
-    .outerjoin(Customer, Customer.id == Account.customer_id)
+    .outerjoin(Customer, Customer.id == func.coalesce(Account.customer_id, _PRIMARY))
     .where(Account.id.in_(bindparam("ids", expanding=True)))
     .order_by(Account.id)
     .with_for_update(of=Account, key_share=True)

@@ -1,0 +1,26 @@
+"""Rewards of a household: bought with its points, by those who may spend them."""
+
+from tests.api.conftest import CORNER, apply
+from tests.api.reading import enrolled, household_of
+
+
+def test_a_household_turns_its_points_into_a_voucher(app, till, reward, shown_code):
+    ana, rui = enrolled(till, card_number="A"), enrolled(till, card_number="R")
+    home = household_of(till, ana, rui)
+    (purse,) = till.get(f"/households/{home['id']}")["accounts"]
+    till.post(f"/accounts/{purse['id']}/adjustments", {"points": 600, "reason": "gift"})
+    reward()
+    read = till.get("/rewards/mug", household=home["id"])
+    assert (read["affordable"], read["missing_points"]) == (True, 0)
+    with app.app_context():
+        apply(CORNER | {"redemption": {"approval": "member_code"}})
+    wish = {"household": home["id"], "reward": "mug"}
+    till.refuses(422, "approval_needed", "POST", "/vouchers", wish)
+    strangers = {"approval": {"member_code": shown_code(rui["customer"])}}
+    till.refuses(422, "other_members_code", "POST", "/vouchers", wish | strangers)
+    theirs = {"approval": {"member_code": shown_code(ana["customer"])}}
+    issued = till.post("/vouchers", wish | theirs)
+    assert (issued["account"], issued["points"]) == (purse["id"], 500)
+    (listed,) = till.get("/vouchers", household=home["id"])["data"]
+    assert (listed["id"], listed["code"]) == (issued["id"], None)
+    assert till.post(f"/vouchers/{issued['code']}/use", status=200)["status"] == "used"
