@@ -24,3 +24,16 @@ def test_a_household_turns_its_points_into_a_voucher(app, till, reward, shown_co
     (listed,) = till.get("/vouchers", household=home["id"])["data"]
     assert (listed["id"], listed["code"]) == (issued["id"], None)
     assert till.post(f"/vouchers/{issued['code']}/use", status=200)["status"] == "used"
+
+
+def test_the_primary_members_confirmed_fraud_stops_the_vouchers_of_a_household(till, reward):
+    ana = enrolled(till, card_number="A")
+    home = household_of(till, ana)
+    (purse,) = till.get(f"/households/{home['id']}")["accounts"]
+    till.post(f"/accounts/{purse['id']}/adjustments", {"points": 1200, "reason": "gift"})
+    reward()
+    wish = {"household": home["id"], "reward": "mug"}
+    issued = till.post("/vouchers", wish)
+    till.post(f"/customers/{ana['customer']}/fraud-status", {"status": "confirmed"}, status=200)
+    till.refuses(422, "reward_fraud", "POST", "/vouchers", wish)
+    till.refuses(422, "reward_fraud", "POST", f"/vouchers/{issued['code']}/use")
