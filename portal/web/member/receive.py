@@ -8,7 +8,7 @@ from portal.members import display
 from portal.web import auth, htmx, rendering
 from portal.web.extensions import db
 from portal.web.locale import gettext as _
-from portal.web.member import holdings, qr, recipients
+from portal.web.member import drawing, holdings, recipients
 from portal.web.member.blueprint import blueprint
 from portal.web.policy import allow, member
 from portal.web.settings import settings
@@ -31,7 +31,9 @@ def receive() -> Response:
         holdings=chosen.places,
         seen_as=display.display(customer),
         address=root + path,
-        drawn=qr.drawing(root + path, label=_("Your code to receive %(unit)s", unit=_unit(chosen))),
+        drawn=drawing.qr(
+            root + path, _("Your code to receive %(unit)s", unit=chosen.program.unit.other)
+        ),
     )
 
 
@@ -49,7 +51,3 @@ def choose_findable() -> BaseResponse:
     else:
         flash(_("Nobody finds you any more. Your QR code still works."), "success")
     return htmx.go(url_for("member.account"))
-
-
-def _unit(chosen: holdings.Chosen) -> str:
-    return chosen.program.unit.other
