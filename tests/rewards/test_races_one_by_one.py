@@ -44,6 +44,25 @@ def test_others_were_faster(shop):
     take(shop, seen, at=issued.expires_at)
 
 
+def test_what_lapsed_is_written_down_by_a_job_and_counted_once(shop):
+    shop.reward(stock=5)
+    shop.reward(id="pen", stock=None)
+    account = shop.member(5000)
+    for reward_id in ("mug", "mug", "pen"):
+        end = shop.issue(account, reward_id).expires_at
+    open_ = shop.issue(account, at=end - SECOND)
+
+    def write_down():
+        with orm.writing(shop.session):
+            return rewards.write_down_lapses(shop.session, at=end, limit=1)
+
+    assert shop.offer(account, at=end).left == 4
+    assert [write_down() for _ in range(3)] == [1, 1, 0]
+    assert shop.offer(account, at=end).left == 4
+    assert shop.voucher(open_, at=end).status is VoucherStatus.ISSUED
+    assert shop.agrees()
+
+
 @pytest.mark.parametrize("verb", ["use", "cancel"])
 def test_where_the_lapse_is_booked_a_clock_that_is_behind_does_not_undo_it(shop, verb):
     shop.reward()
