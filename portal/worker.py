@@ -24,6 +24,8 @@ from portal.errors import Misuse
 
 SETTLE_BATCH = 200
 """Accounts settled in one transaction, so that none lasts long enough to be noticed."""
+REWARDS_BATCH = 20
+"""Rewards whose lapsed vouchers are written down in one transaction: nobody gets one meanwhile."""
 ANSWERS_KEPT = timedelta(days=30)
 """How long stored answers of request keys last; the keys themselves stay for ever."""
 MESSAGES_KEPT = timedelta(days=30)
@@ -71,6 +73,20 @@ class Jobs:
                 break
         if total:
             _log.info("accounts.settled", accounts=total)
+        return total
+
+    def write_down_lapses(self) -> int:
+        """Write down which vouchers lapsed; returns of how many rewards."""
+        total = 0
+        while not self.stopping():
+            rewards_seen = self._unit(
+                lambda session: rewards.write_down_lapses(
+                    session, at=self._now(), limit=REWARDS_BATCH
+                )
+            )
+            total += rewards_seen
+            if rewards_seen < REWARDS_BATCH:
+                break
         return total
 
     def remind(self) -> int:
@@ -127,6 +143,9 @@ def ticker(queue_url: str, jobs: Jobs) -> Huey:
     # A tick that waited for a minute has been followed by the next one.
     huey.periodic_task(crontab(), name="keep_delivering", expires=60)(jobs.keep_delivering)
     huey.periodic_task(crontab(minute="*/5"), name="settle", expires=300)(jobs.settle)
+    huey.periodic_task(crontab(minute="2"), name="write_down_lapses", expires=3600)(
+        jobs.write_down_lapses
+    )
     huey.periodic_task(crontab(minute="7"), name="remind", expires=3600)(jobs.remind)
     huey.periodic_task(crontab(minute="17"), name="tidy", expires=3600)(jobs.tidy)
     return huey

@@ -118,6 +118,27 @@ def test_members_are_reminded_in_batches_of_vouchers_that_lapse_soon(
     assert jobs.remind() == 0
 
 
+def test_lapsed_vouchers_are_written_down_reward_by_reward(
+    session, settings, engine, accounts, at, monkeypatch
+):
+    before = at - timedelta(days=1)
+    for reward_id in ("mug", "pen", "cup"):
+        reward = {"id": reward_id, "program": "p", "name": "Mug", "price": 10, "kind": "gift"}
+        with writing(session):
+            rewards.apply(session, document=reward, actor="test", at=before)
+            rewards.issue(
+                session, account_id=accounts[0], reward_id=reward_id, actor="test", at=before
+            )
+    monkeypatch.setattr(worker, "REWARDS_BATCH", 2)
+    later = worker.Jobs(settings, engine, now=lambda: at + timedelta(days=40))
+    answers = iter([False, True])
+    later.stopping = lambda: next(answers)
+    assert later.write_down_lapses() == 2
+    later.stopping = lambda: False
+    assert later.write_down_lapses() == 1
+    assert later.write_down_lapses() == 0
+
+
 def test_tidying_deletes_what_has_run_out_and_nothing_else(session, settings, jobs, at):
     for moment in (at - timedelta(days=40), at):
         with writing(session):

@@ -91,8 +91,10 @@ def settle() -> None:
 
 
 def _remind(session: Session, cipher: outbox.Cipher, *, at: datetime) -> int:
-    """Tell members of vouchers that lapse soon; how many there were."""
+    """Write down what lapsed, tell members of vouchers that lapse soon; how many there were."""
     reminded = 0
+    with orm.writing(session):
+        rewards.write_down_lapses(session, at=at, limit=SETTLE_BATCH)
     while True:
         with orm.writing(session):
             count = rewards.remind(session, at=at, cipher=cipher, limit=SETTLE_BATCH)

@@ -14,6 +14,7 @@ from portal.rewards.queries import (
     tally,
 )
 from portal.rewards.service import Applied, ReadPicture, apply
+from portal.rewards.stock import write_down_lapses
 from portal.rewards.using import cancel, use
 from portal.rewards.values import (
     Fitting,
@@ -82,4 +83,5 @@ __all__ = [
     "voucher_by_id",
     "vouchers_of",
     "wording",
+    "write_down_lapses",
 ]

@@ -41,6 +41,18 @@ _LOOK: Select[Any] = select(
 _PROGRAM_OF = select(RewardRow.program_id).where(RewardRow.id == bindparam("reward_id"))
 _GUARD = select(RewardRow.id).where(*_UNCHANGED).with_for_update(read=True)
 _LOCK = select(RewardRow.taken, RewardRow.stock).where(*_UNCHANGED).with_for_update(key_share=True)
+_LOCK_ANY = (
+    select(RewardRow.id)
+    .where(RewardRow.id == bindparam("reward_id"))
+    .with_for_update(key_share=True)
+)
+_WITH_LAPSED = (
+    select(Voucher.reward_id)
+    .where(OVER)
+    .group_by(Voucher.reward_id)
+    .order_by(Voucher.reward_id)
+    .limit(bindparam("limit"))
+)
 _TAKE = (
     update(RewardRow)
     .where(
@@ -131,6 +143,24 @@ def take(session: Session, seen: Seen, *, at: datetime) -> None:
         connection.execute(_RETURN, {"of_id": reward.id, "returned": swept})
     if connection.execute(_TAKE, of).rowcount != 1:
         raise RewardOutOfStock(limit=reward.stock)
+
+
+def write_down_lapses(session: Session, *, at: datetime, limit: int = 100) -> int:
+    """Write down what lapsed, of up to ``limit`` rewards, so that nobody needs to count it again.
+
+    Nothing depends on this having run. Several may run at once.
+
+    Returns:
+        how many rewards were looked after; below ``limit`` when none are left.
+    """
+    connection = session.connection()
+    lapsed = connection.execute(_WITH_LAPSED, {"at": at, "limit": limit}).scalars().all()
+    for reward_id in lapsed:
+        connection.execute(_LOCK_ANY, {"reward_id": reward_id})
+        swept = connection.execute(_SWEEP, {"of_id": reward_id, "at": at}).rowcount
+        if swept:
+            connection.execute(_RETURN, {"of_id": reward_id, "returned": swept})
+    return len(lapsed)
 
 
 def give_back(session: Session, reward_id: str) -> None:

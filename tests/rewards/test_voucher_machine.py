@@ -272,6 +272,11 @@ class VoucherMachine(RuleBasedStateMachine):
         self.shop.settle(at=self.at)
 
     @rule()
+    def write_down_lapses(self):
+        with orm.writing(self.session):
+            rewards.write_down_lapses(self.session, at=self.at)
+
+    @rule()
     def verify(self):
         assert self.shop.agrees()
 

@@ -277,7 +277,7 @@ def _shown(program: Program, voucher: VoucherView, at: datetime) -> Shown:
         given=given,
         points=points(voucher.points, program),
         until=until,
-        soon=soon,
+        soon=soon if usable else None,
         how=offers.how_to_use(voucher.worth),
         facts=facts,
         codes=_codes(voucher),

@@ -119,6 +119,16 @@ def test_a_voucher_that_was_used_meanwhile_cannot_be_cancelled(portal, gifts, vo
     assert gifts.balance() == 740
 
 
+def test_how_soon_it_ends_is_said_only_while_it_can_be_used(portal, gifts):
+    portal.earn(1000, days_ago=10)
+    gifts.offer("tea", voucher_days=5)
+    last, soon = gifts.issue("tea", days_ago=5), gifts.issue("tea")
+    assert "Last day today" in portal.text(f"/vouchers/{last.id}")
+    assert "5 days left" in portal.text(f"/vouchers/{soon.id}")
+    gifts.use(soon)
+    assert "left" not in portal.get(f"/vouchers/{soon.id}").select_one(".voucher-state").text
+
+
 def test_a_cancel_form_that_is_not_ours_does_nothing(portal, gifts, voucher):
     path = f"/vouchers/{voucher.id}/cancel"
     fields = gifts.form(path)
