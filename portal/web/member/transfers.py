@@ -33,7 +33,7 @@ class Line:
     tone: str
     icon: str
     pending: bool = False
-    """Never: as the list of the home has it."""
+    """What is sent is booked at once; the lists of movements share their lines with these."""
 
 
 @dataclass(frozen=True, slots=True)
