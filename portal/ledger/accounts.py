@@ -181,7 +181,7 @@ def close(session: Session, *, account_id: str, at: datetime) -> AccountView:
     """Close an account: history stays, and it can be reopened.
 
     Raises:
-        HoldsOpen: in-flight holds must be settled first.
+        HoldsOpen: in-flight payments must be settled first; vouchers go on.
         AccountNotFound, AccountMerged; AccountStatusConflict: closed already.
     """
     return _change(

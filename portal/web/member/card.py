@@ -37,7 +37,8 @@ class Card:
     spoken: str
     name: str
     qr: Markup
-    bars: Markup
+    bars: Markup | None
+    """None where a barcode cannot say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +101,7 @@ def drawn(card_number: str | None, account: AccountView, name: str) -> Card:
         else number,
         name=name,
         qr=drawing.qr(number, _("Your card number: %(number)s", number=number)),
-        bars=drawing.barcode(number),
+        bars=drawing.barcode(number) if drawing.can_be_bars(number) else None,
     )
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
 
 from babel.dates import format_date, format_skeleton
-from flask import Response, url_for
+from flask import Response
 from markupsafe import Markup
 
 from portal import clock, rewards
@@ -20,12 +20,11 @@ from portal.ledger.overview import course, last_lines
 from portal.ledger.queries import position_of
 from portal.orders.showing import card_and_standing
 from portal.programs import Program
-from portal.rewards import Offer
 from portal.web import policy, rendering
 from portal.web.auth import member
 from portal.web.extensions import db
 from portal.web.formatting import day, number, points
-from portal.web.member import charts, drawing, holdings, ladder, voucher_words, wording
+from portal.web.member import charts, drawing, holdings, ladder, offers, voucher_words, wording
 from portal.web.member.blueprint import blueprint
 from portal.web.member.card import drawn
 from portal.web.member.wording import gettext as _
@@ -94,17 +93,6 @@ class Brief:
     pending: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Next:
-    """The reward that is nearest, and how much of its price is there in percent."""
-
-    text: str
-    href: str
-    share: int | None = None
-    badge: str | None = None
-    """How many can be had already."""
-
-
 @blueprint.get("/home")
 @policy.allow(policy.member)
 def home() -> Response:
@@ -143,7 +131,7 @@ def home() -> Response:
         expiry=_expiry(program, position, at),
         no_expiry=_no_expiry(program, position),
         course=_course(program, position, at),
-        reward=_reward(program, found, max(0, position.balance)),
+        reward=offers.nearest(program, found, max(0, position.balance)),
         mark=drawing.qr(card_number or account.external_id or account.id),
         card=drawn(card_number, account, member().first_name or ""),
     )
@@ -259,34 +247,6 @@ def _month(when: date, months: int) -> str:
 def _months_after(when: date, months: int) -> date:
     years, month = divmod(when.month - 1 + months, 12)
     return date(when.year + years, month + 1, 1)
-
-
-def _reward(program: Program, found: Sequence[Offer], balance: int) -> Next | None:
-    """The nearest reward that points alone are missing for, or else that there is something."""
-    now = sum(offer.available for offer in found)
-    nearly = min(
-        (offer for offer in found if offer.nearly),
-        key=lambda offer: offer.missing_points,
-        default=None,
-    )
-    if nearly is None:
-        if not now:
-            return None
-        text = ngettext("%(num)d reward you can have now", "%(num)d rewards you can have now", now)
-        return Next(text, url_for("member.catalogue"))
-    text = _(
-        "%(points)s to %(reward)s",
-        points=points(nearly.missing_points, program),
-        reward=nearly.reward.name,
-    )
-    return Next(
-        text,
-        url_for("member.catalogue")
-        if now
-        else url_for("member.reward", reward_id=nearly.reward.id),
-        share=100 * balance // nearly.reward.price,
-        badge=ngettext("%(num)d to have now", "%(num)d to have now", now) if now else None,
-    )
 
 
 def _no_expiry(program: Program, position: Position) -> str:

@@ -104,6 +104,17 @@ class Told:
     available: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Next:
+    """The reward that is nearest, and how much of its price is there in percent."""
+
+    text: str
+    href: str
+    share: int | None = None
+    badge: str | None = None
+    """How many can be had already."""
+
+
 def face(kind: Kind, worth: Worth, picture: str | None) -> Face:
     """The picture of a reward or of its voucher."""
     return Face(
@@ -330,3 +341,31 @@ def account_words(refusal: PortalError) -> str:
 def concerns_account(refusals: Sequence[PortalError]) -> PortalError | None:
     """What stands against every reward at once, so that a page says it once."""
     return next((one for one in refusals if isinstance(one, _ACCOUNT)), None)
+
+
+def nearest(program: Program, found: Sequence[Offer], balance: int) -> Next | None:
+    """The nearest reward that points alone are missing for, or else that there is something."""
+    now = sum(offer.available for offer in found)
+    nearly = min(
+        (offer for offer in found if offer.nearly),
+        key=lambda offer: offer.missing_points,
+        default=None,
+    )
+    if nearly is None:
+        if not now:
+            return None
+        text = ngettext("%(num)d reward you can have now", "%(num)d rewards you can have now", now)
+        return Next(text, url_for("member.catalogue"))
+    text = _(
+        "%(points)s to %(reward)s",
+        points=points(nearly.missing_points, program),
+        reward=nearly.reward.name,
+    )
+    return Next(
+        text,
+        url_for("member.catalogue")
+        if now
+        else url_for("member.reward", reward_id=nearly.reward.id),
+        share=100 * balance // nearly.reward.price,
+        badge=ngettext("%(num)d to have now", "%(num)d to have now", now) if now else None,
+    )

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from werkzeug.wrappers import Response as BaseResponse
 
 from portal import clock, orm, programs, rewards
+from portal.ledger import AccountStatus
 from portal.ledger.overview import holdings as accounts_of
 from portal.programs import Program
 from portal.rewards import Kind, VoucherStatus, VoucherView
@@ -158,7 +159,7 @@ def show_voucher(voucher_id: str) -> BaseResponse:
 def ask_to_cancel(voucher_id: str) -> BaseResponse:
     """Ask whether they really give it back."""
     found, program = _find(voucher_id, clock.now())
-    if not _cancellable(found):
+    if not _usable(found):
         return htmx.go(url_for("member.voucher", voucher_id=voucher_id))
     form = OnceForm(formdata=None)
     form.operation.data = operations.new_id()
@@ -223,11 +224,21 @@ def _show(template: str, voucher_id: str, **more: Any) -> Response:
 
 def _page(template: str, found: VoucherView, program: Program, **more: Any) -> Response:
     return rendering.page(
-        template, program=program, voucher=_shown(program, found, clock.now()), **more
+        template,
+        program=program,
+        voucher=_shown(program, found, clock.now()),
+        frozen=_usable(found) and found.account_id in _frozen(),
+        **more,
     )
 
 
-def _cancellable(voucher: VoucherView) -> bool:
+def _frozen() -> set[str]:
+    """The member's accounts that nothing leaves, not even by a voucher."""
+    own = accounts_of(db.session(), customer_id=signed_in().customer_id)
+    return {account.id for account in own if account.status == AccountStatus.FROZEN}
+
+
+def _usable(voucher: VoucherView) -> bool:
     return voucher.status is VoucherStatus.ISSUED
 
 

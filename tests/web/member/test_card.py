@@ -4,6 +4,10 @@ import re
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 
+import pytest
+import zxingcpp
+from PIL import Image, ImageDraw
+
 from portal import orm
 from portal.access import member_codes
 from portal.access.errors import MemberCodeUsed, WrongMemberCode
@@ -97,6 +101,44 @@ def test_who_has_no_card_number_shows_their_account(portal):
 def test_the_card_asks_the_database_few_times(portal):
     portal.get("/card")
     assert portal.count("/card") <= 8
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "6300000000000017",
+        "9900000000000017",
+        "990CY9AZKMR90P5M",
+        "9999999999999999",
+        "ABCDEFGHJKMNPQRS",
+        "7",
+        "123",
+        "loy_06gztjcm0b213xy9kqde",
+        "A b~!",
+    ],
+)
+def test_a_barcode_says_what_it_should_to_a_decoder(text):
+    drawn = barcode(text)
+    wide, high = (int(drawn.split(f'{name}="')[1].split('"')[0]) for name in ("width", "height"))
+    picture = Image.new("L", (wide, high), 255)
+    pen = ImageDraw.Draw(picture)
+    for start, length in re.findall(r"M(\d+) 0h(\d+)v", drawn.split('fill="#000"')[1]):
+        left = 2 * int(start)
+        pen.rectangle((left, 0, left + 2 * int(length) - 1, high), fill=0)
+    assert [(one.text, one.format.name) for one in zxingcpp.read_barcodes(picture)] == [
+        (text, "Code128")
+    ]
+
+
+def test_a_name_that_no_barcode_can_say_is_left_to_the_qr_code(portal):
+    with orm.writing(portal.session):
+        portal.session.connection().exec_driver_sql("DELETE FROM identifier")
+        portal.session.connection().exec_driver_sql("UPDATE account SET external_id = 'Zoë-7'")
+    for path in ("/card", "/home"):
+        card = portal.get(path).select_one(".member-card")
+        assert card.select_one(".member-card-number").text == "Zoë-7"
+        assert not card.select(".bar-code")
+        assert card.select(".qr-code")
 
 
 def test_codes_are_drawn_black_on_white_with_their_quiet_zone():

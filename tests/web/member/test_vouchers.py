@@ -203,3 +203,13 @@ def test_the_pages_of_vouchers_ask_the_database_few_times(portal, gifts, voucher
         gifts.use(gifts.issue("mug"))
     for path, count in few.items():
         assert portal.count(path) == count <= 8, path
+
+
+def test_a_frozen_account_says_that_the_till_takes_no_voucher(portal, gifts, voucher):
+    paths = [f"/vouchers/{voucher.id}", f"/vouchers/{voucher.id}/show"]
+    for path in paths:
+        assert "frozen" not in portal.text(path)
+    with orm.writing(portal.session):
+        ledger.freeze(portal.session, account_id=portal.account_id, at=portal.at)
+    for path in paths:
+        assert "the till cannot take this voucher until you unfreeze it" in portal.text(path)
