@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy.orm import Session
 
 from portal import ledger, transfers
-from portal.errors import Conflict
+from portal.errors import Conflict, PortalError
 from portal.ledger import Facts, Posted
 
 
@@ -14,6 +14,16 @@ class TransfersPending(Conflict):
 
     code = "transfers_pending"
     sentence = "There are transfers that wait for their code. Let them be confirmed or cancelled."
+
+
+class HoldersDiffer(PortalError):
+    """A household's points are not a person's, and a person's are not a household's."""
+
+    code = "holders_differ"
+    sentence = (
+        "A household's account merges with a household's only, and a person's with a person's. "
+        "Points are sent from one to the other instead."
+    )
 
 
 def merge_accounts(
@@ -25,9 +35,15 @@ def merge_accounts(
     refused. Rule: RULES, "Merge".
 
     Raises:
+        HoldersDiffer: one is a household's and the other is not; nobody's
+            counts as a person's, whom it will have.
         TransfersPending: from or to the source, with the ids of their requests.
         HoldsOpen, SameAccount, ProgramsDiffer, AccountClosed, AccountMerged, AccountNotFound.
     """
+    # Whether an account is a household's never changes, so this needs no lock.
+    source, target = (ledger.find_account(session, id) for id in (source_id, target_id))
+    if (source.household_id is None) != (target.household_id is None):
+        raise HoldersDiffer(account=target.id)
     waiting = transfers.pending(session, source_id, at=at)
     if waiting:
         raise TransfersPending(transfers=[request.id for request in waiting])

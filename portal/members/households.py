@@ -16,7 +16,8 @@ from sqlalchemy.orm import Session
 from portal import orm
 from portal.errors import Busy
 from portal.ledger.accounts import close as close_account
-from portal.ledger.accounts import insert_accounts, new_row, open_account
+from portal.ledger.accounts import find_account, insert_accounts, new_row, open_account
+from portal.ledger.accounts import reopen as ledger_reopen
 from portal.ledger.models import AccountStatus
 from portal.ledger.posting import lock as lock_accounts
 from portal.ledger.queries import position
@@ -93,6 +94,7 @@ __all__ = [
     "purses",
     "remove",
     "rename",
+    "reopen_account",
     "require_sender",
     "set_default",
     "take_over",
@@ -214,6 +216,20 @@ def close(session: Session, *, household_id: str, by: str | None, at: datetime) 
         session.execute(statement.execution_options(synchronize_session=False))
     touch(session, household_id, status=HouseholdStatus.CLOSED.value, closed_at=at, updated_at=at)
     return household(session, household_id)
+
+
+def reopen_account(session: Session, *, account_id: str, at: datetime) -> AccountView:
+    """Open a closed account again, of a person or of a household that is not closed.
+
+    Raises:
+        HouseholdClosed: it is a closed household's.
+        AccountAlreadyExists: its holder has another active one by now.
+        AccountNotFound, AccountMerged; AccountStatusConflict: it is not closed.
+    """
+    household_id = find_account(session, account_id).household_id
+    if household_id is not None:
+        locked(session, household_id)
+    return ledger_reopen(session, account_id=account_id, at=at)
 
 
 def household_account(

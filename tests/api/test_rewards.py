@@ -111,7 +111,6 @@ def test_a_key_of_a_store_sees_what_its_store_has(key_for, till, member, reward)
         ("account=loy_x&customer=cus_x", "customer"),
         ("identifier_type=mobile", "identifier_value"),
         ("identifier_value=1", "identifier_type"),
-        ("identifier_type=member_code&identifier_value=1", "identifier_type"),
         ("account=cus_1", "account"),
         ("kind=mug", "kind"),
         ("store=%07", "store"),

@@ -66,6 +66,16 @@ class WrongFields(InvalidInput):
     sentence = "Some fields are not right; errors says which."
 
 
+class MemberCodeInQuery(InvalidInput):
+    """A read uses no code up, and an address is written down on its way: both would keep it."""
+
+    code = "member_code_in_query"
+    sentence = (
+        "A member code does not belong into an address. Send it in a body, or name the member "
+        "by what its answer says: the account, or the customer."
+    )
+
+
 class ExpiryInPast(InvalidInput):
     """Points that are dead on arrival are refused."""
 

@@ -9,6 +9,7 @@ from portal.web.api.schemas import (
     HOUSEHOLD_IDENTIFIER_TYPES,
     IDENTIFIER_TYPES,
     Identifier,
+    KnownBy,
     Page,
     Strict,
     program_field,
@@ -71,7 +72,7 @@ class HouseholdChange(Strict):
 class HouseholdsQuery(Page):
     """Which households: those known by something, or those of a person."""
 
-    identifier_type = Choice(HOUSEHOLD_TYPES)
+    identifier_type = KnownBy(HOUSEHOLD_TYPES)
     identifier_value = Words(longest=255)
     customer = reference_field("cus")
 

@@ -9,6 +9,7 @@ from portal.rewards import Kind, VoucherStatus
 from portal.web.api.schemas import (
     IDENTIFIER_TYPES,
     ApprovalGiven,
+    KnownBy,
     Naming,
     Page,
     Strict,
@@ -37,7 +38,7 @@ class NamingQuery(Strict):
     account = reference_field("loy")
     customer = reference_field("cus")
     household = reference_field("hh")
-    identifier_type = Choice(IDENTIFIER_TYPES)
+    identifier_type = KnownBy(IDENTIFIER_TYPES)
     identifier_value = Words(longest=255)
     program = program_field()
 

@@ -12,6 +12,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from portal.ledger import Category, EntryType
 from portal.programs.fields import AMOUNT_MAX, Choice, Metadata, WholeNumber, Words, YesNo
 from portal.programs.fields import Strict as StrictSchema
+from portal.web.api.errors import MemberCodeInQuery
 from portal.web.api.fields import Choices, Count, Day, Either, Moment
 
 IDENTIFIER_TYPES = (
@@ -33,6 +34,19 @@ HOUSEHOLD_IDENTIFIER_TYPES = (
 CATEGORIES = tuple(category.value for category in Category)
 LIMIT_DEFAULT = 20
 LIMIT_MAX = 100
+
+
+class KnownBy(Choice):
+    """What a query may know somebody by: not by the rotating code, which says why."""
+
+    def __init__(self, choices: tuple[str, ...], **kwargs: Any):
+        means = "Not `member_code`, which a read cannot use up: 422 `member_code_in_query`."
+        super().__init__(choices, metadata={"description": means}, **kwargs)
+
+    def _read(self, value: Any) -> str:
+        if value == "member_code":
+            raise MemberCodeInQuery(field="identifier_type")
+        return super()._read(value)
 
 
 def program_field(
@@ -138,7 +152,7 @@ class Page(Strict):
 class AccountsQuery(Page):
     """Which accounts."""
 
-    identifier_type = Choice((*IDENTIFIER_TYPES, *HOUSEHOLD_IDENTIFIER_TYPES))
+    identifier_type = KnownBy((*IDENTIFIER_TYPES, *HOUSEHOLD_IDENTIFIER_TYPES))
     identifier_value = Words(longest=255)
     customer = reference_field("cus")
     household = reference_field("hh")

@@ -4,12 +4,13 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, validates_schema
 
-from portal.programs.fields import Choice, WholeNumber, Words, YesNo
+from portal.programs.fields import WholeNumber, Words, YesNo
 from portal.web.api.household_schemas import PersonNaming
 from portal.web.api.schemas import (
     HOUSEHOLD_IDENTIFIER_TYPES,
     IDENTIFIER_TYPES,
     NAMINGS,
+    KnownBy,
     Naming,
     Page,
     Strict,
@@ -100,7 +101,7 @@ class TransfersQuery(Page):
     account = reference_field("loy")
     customer = reference_field("cus")
     household = reference_field("hh")
-    identifier_type = Choice((*IDENTIFIER_TYPES, *HOUSEHOLD_IDENTIFIER_TYPES))
+    identifier_type = KnownBy((*IDENTIFIER_TYPES, *HOUSEHOLD_IDENTIFIER_TYPES))
     identifier_value = Words(longest=255)
     program = program_field("A program's id; those of all programs where it is left out.")
 

@@ -224,8 +224,8 @@ def close_account(call: Call, id: str) -> Answer:
     ids=_IDS,
 )
 def reopen_account(call: Call, id: str) -> Answer:
-    """Reopen a closed account."""
-    ledger.reopen(call.session, account_id=_to_write(call, id).id, at=call.at)
+    """Reopen a closed account; not that of a closed household."""
+    households.reopen_account(call.session, account_id=_to_write(call, id).id, at=call.at)
     return Answer(content=shown(call, id), effect=id)
 
 
@@ -274,8 +274,8 @@ def merge_account(call: Call, id: str) -> Answer:
     """Merge this account into another of its program, for good.
 
     The survivor, which is answered, gets balance, promised points, lifetime
-    and history. Holds must be settled first, and so must transfers that wait
-    for their code.
+    and history. A household's account merges with a household's only. Holds
+    must be settled first, and so must transfers that wait for their code.
     """
     source, target = _to_write(call, id), _to_write(call, call.fields["into"])
     merging.merge_accounts(

@@ -10,12 +10,13 @@ from portal.members.households import HouseholdView
 from portal.members.models import MembershipStatus
 from portal.web.api import answers, household_answers, household_schemas, household_shapes
 from portal.web.api.endpoint import Answer, Call, route
-from portal.web.api.views import parties
+from portal.web.api.views import parties, presence
 from portal.web.api.views.accounts import region, shown
 
 HOUSEHOLD_ID = r"hh_[0-9a-z]{1,32}"
 CUSTOMER_ID = r"cus_[0-9a-z]{1,32}"
 _IDS = {"id": HOUSEHOLD_ID}
+_PARTIES = presence.Parts(primary="primary")
 _MEMBER_IDS = {"id": HOUSEHOLD_ID, "customer": CUSTOMER_ID}
 
 
@@ -36,6 +37,8 @@ def _answer(call: Call, view: HouseholdView, *, status: int = HTTPStatus.OK) -> 
     takes=household_schemas.NewHousehold(),
     answer=household_shapes.HouseholdShape,
     status=HTTPStatus.CREATED,
+    ahead=_PARTIES.look,
+    ahead_if=_PARTIES.bring_code,
 )
 def create_household(call: Call) -> Answer:
     """Create a household, with its primary member.
@@ -48,11 +51,12 @@ def create_household(call: Call) -> Answer:
     made = households.create_household(
         call.session,
         name=given["name"],
-        primary_id=parties.person(call, given["primary"], under="primary"),
+        primary_id=parties.person(call, _PARTIES.named(call, "primary"), under="primary"),
         program=programs.find(call.session, given.get("program")),
         external_id=given.get("external_id"),
         at=call.at,
     )
+    _PARTIES.use_up(call)
     return _answer(call, made, status=HTTPStatus.CREATED)
 
 
@@ -129,6 +133,8 @@ def change_household(call: Call, id: str) -> Answer:
     answer=household_shapes.HouseholdShape,
     status=HTTPStatus.CREATED,
     ids=_IDS,
+    ahead=presence.look,
+    ahead_if=presence.brings_code,
 )
 def add_household_member(call: Call, id: str) -> Answer:
     """Add a person to a household.
@@ -138,12 +144,13 @@ def add_household_member(call: Call, id: str) -> Answer:
     own page. With `default` their purchases earn for this household instead
     of for themselves or for another one.
     """
-    given: dict[str, Any] = call.fields
+    given = presence.fields(call)
     person = parties.person(call, given)
     view = households.invite(call.session, household_id=id, customer_id=person, by=None, at=call.at)
     if not given["invite"]:
         households.accept(call.session, household_id=id, by=person, at=call.at)
         view = _settle(call, id, person)
+    presence.use_up(call)
     return _answer(call, view, status=HTTPStatus.CREATED)
 
 

@@ -5,7 +5,8 @@ wrong guess costs whatever becomes of the request, and a good code nothing
 where the request is refused.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -14,6 +15,7 @@ from portal.access import member_codes
 from portal.access.member_codes import MemberLook
 from portal.checkout import approving
 from portal.checkout.approving import Approval, CodeLook
+from portal.errors import PortalError
 from portal.web.api.endpoint import Call
 from portal.web.settings import pepper
 
@@ -43,14 +45,13 @@ def look(call: Call) -> Looked:
 
 def brings_code(fields: Mapping[str, Any]) -> bool:
     """Whether there may be a code to look at; most requests bring none."""
-    return "approval" in fields or fields.get("identifier", {}).get("type") == MEMBER_CODE
+    return "approval" in fields or _naming_code(fields) is not None
 
 
 def looked(call: Call, *, one_time_code: CodeLook | None) -> Looked:
     """The same, where the one-time code is one of the route's own."""
     given = call.fields.get("approval", {}).get(MEMBER_CODE)
-    naming = call.fields.get("identifier", {})
-    named = naming["value"] if naming.get("type") == MEMBER_CODE else None
+    named = _naming_code(call.fields)
     named_by = _member_code(call, named) if named is not None else None
     if given is None:
         return Looked(one_time_code=one_time_code, named_by=named_by)
@@ -59,6 +60,12 @@ def looked(call: Call, *, one_time_code: CodeLook | None) -> Looked:
     else:
         member_code = _member_code(call, given)
     return Looked(one_time_code=one_time_code, member_code=member_code, named_by=named_by)
+
+
+def _naming_code(given: Mapping[str, Any]) -> str | None:
+    """The rotating code that names somebody, where one does."""
+    identifier = given.get("identifier", {})
+    return identifier["value"] if identifier.get("type") == MEMBER_CODE else None
 
 
 def _member_code(call: Call, code: str) -> MemberLook:
@@ -108,8 +115,12 @@ def fields(call: Call, *, repeatable: bool = False) -> dict[str, Any]:
     if found.named_by is None:
         return call.fields
     customer_id = found.named_by.customer_id if repeatable else None
-    named = {name: value for name, value in call.fields.items() if name != "identifier"}
-    return named | {"customer": customer_id or found.named_by.require()}
+    return _as_customer(call.fields, customer_id or found.named_by.require())
+
+
+def _as_customer(given: dict[str, Any], customer_id: str) -> dict[str, Any]:
+    named = {name: value for name, value in given.items() if name != "identifier"}
+    return named | {"customer": customer_id}
 
 
 def use_up(call: Call) -> None:
@@ -119,3 +130,73 @@ def use_up(call: Call) -> None:
         MemberCodeRefused, TooManyWrongMemberCodes: one is not accepted.
     """
     approving.use_up(call.session, approval(call))
+
+
+class Parts:
+    """The parts of a body that each name somebody, where each may do so by a rotating code.
+
+    To be declared with :meth:`look` as ``ahead`` and :meth:`bring_code` as
+    ``ahead_if``. One code in several parts is looked at once.
+
+    Args:
+        parts: what each is called once it is read, and in the body.
+    """
+
+    def __init__(self, **parts: str):
+        self._parts = parts
+
+    def bring_code(self, fields: Mapping[str, Any]) -> bool:
+        """Whether there is a code to look at."""
+        return any(_naming_code(fields.get(part, {})) is not None for part in self._parts)
+
+    def look(self, call: Call) -> dict[str, MemberLook]:
+        """Count a look at each code, by the part that it names somebody in."""
+        looks: dict[str, MemberLook] = {}
+        seen: dict[str | None, MemberLook] = {}
+        for part in self._parts:
+            code = _naming_code(call.fields.get(part, {}))
+            if code is None:
+                continue
+            digits = codes.digits_of(code)
+            if digits not in seen:
+                with _telling(self._field(part)):
+                    seen[digits] = _member_code(call, code)
+            looks[part] = seen[digits]
+        return looks
+
+    def named(self, call: Call, part: str) -> dict[str, Any]:
+        """A part, with the customer in place of the rotating code that names them.
+
+        Raises:
+            MemberCodeRefused, TooManyWrongMemberCodes: it names nobody.
+        """
+        given: dict[str, Any] = call.fields[part]
+        look = (call.ahead or {}).get(part)
+        if look is None:
+            return given
+        with _telling(self._field(part)):
+            return _as_customer(given, look.require())
+
+    def use_up(self, call: Call) -> None:
+        """Use up the codes, each once.
+
+        Raises:
+            MemberCodeRefused, TooManyWrongMemberCodes: one is not accepted.
+        """
+        looks = {(look.key or "", look.step): look for look in (call.ahead or {}).values()}
+        # One order for all, so that two requests never wait for each other; the earlier
+        # of one member first, because a later one ends those before it.
+        for which in sorted(looks):
+            member_codes.accept(call.session, looks[which])
+
+    def _field(self, part: str) -> str:
+        return f"{self._parts[part]}.identifier.value"
+
+
+@contextmanager
+def _telling(field: str) -> Iterator[None]:
+    """Have a refusal say in which field its code came."""
+    try:
+        yield
+    except PortalError as refusal:
+        raise type(refusal)(refusal.detail, field=field, **refusal.facts) from refusal

@@ -10,9 +10,11 @@ from portal.transfers import CodeLook, CodeSending
 from portal.web.api import answers, transfer_answers, transfer_schemas, transfer_shapes
 from portal.web.api.endpoint import Answer, Call, route
 from portal.web.api.errors import WrongFields
-from portal.web.api.views import parties
+from portal.web.api.views import parties, presence
 from portal.web.api.views.accounts import region
 from portal.web.settings import cipher, pepper, settings
+
+_PARTIES = presence.Parts(sender="from", recipient="to", transferred_by="transferred_by")
 
 
 @route(
@@ -22,6 +24,8 @@ from portal.web.settings import cipher, pepper, settings
     tag="Transfers",
     takes=transfer_schemas.NewTransferCheck(),
     answer=transfer_shapes.TransferCheckShape,
+    ahead=_PARTIES.look,
+    ahead_if=_PARTIES.bring_code,
 )
 def check_transfer(call: Call) -> Answer:
     """Ask whether points can be sent, and have the code sent that confirms it.
@@ -36,16 +40,22 @@ def check_transfer(call: Call) -> Answer:
     has to wait, until `resend_at`. `transfer_request` is there all the same: have
     a code sent for it later.
     Show `recipient.display`, which is masked, to the sender before they go on.
+
+    Each side may be named by the `member_code` that their page shows. It shows
+    that they are there; the one-time code is sent all the same. It is used up
+    where a `transfer_request` is made of it, and stays good where it is only
+    asked whether that can be done, or the answer is no.
     """
     given = call.fields
-    by = given.get("transferred_by")
     requested = {
-        "sender": parties.party(given["sender"]),
-        "recipient": parties.party(given["recipient"]),
+        "sender": parties.party(_PARTIES.named(call, "sender")),
+        "recipient": parties.party(_PARTIES.named(call, "recipient")),
         "points": given["points"],
         "program": _program(call),
         "note": given.get("note"),
-        "by": None if by is None else parties.party(by),
+        "by": parties.party(_PARTIES.named(call, "transferred_by"))
+        if "transferred_by" in given
+        else None,
         "region": region(),
         "at": call.at,
     }
@@ -59,6 +69,8 @@ def check_transfer(call: Call) -> Answer:
         issue_code=True,
         sending=sending(),
     )
+    if made.id is not None:
+        _PARTIES.use_up(call)
     return Answer(content=transfer_answers.requested(made), effect=made.id)
 
 
