@@ -1,4 +1,4 @@
-"""households, and opting out of being found"""
+"""households, opting out of being found, who froze an account"""
 
 import sqlalchemy as sa
 from alembic import op
@@ -16,6 +16,7 @@ def upgrade() -> None:
         "customer",
         sa.Column("findable", sa.Boolean(), server_default=sa.true(), nullable=False),
     )
+    op.add_column("account", sa.Column("frozen_by", sa.String(length=8), nullable=True))
     op.create_table(
         "household",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -85,4 +86,5 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_table("household_member")
     op.drop_table("household")
+    op.drop_column("account", "frozen_by")
     op.drop_column("customer", "findable")

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy import bindparam, insert, select, update
 from sqlalchemy.exc import IntegrityError
@@ -22,6 +22,9 @@ from portal.ledger.posting import Posting, refuse_holds
 from portal.ledger.reading import ACCOUNT, view
 from portal.ledger.values import AccountView
 from portal.orm import new_id
+
+Freezer = Literal["member", "staff"]
+"""Who freezes an account, or lets it go."""
 
 _INSERT = insert(Account.__table__)  # type: ignore[arg-type]
 _OPEN = (AccountStatus.ACTIVE.value, AccountStatus.FROZEN.value)
@@ -65,6 +68,7 @@ def new_row(
         "household_id": household_id,
         "status": AccountStatus.ACTIVE.value,
         "merged_into": None,
+        "frozen_by": None,
         "balance": 0,
         "promised": 0,
         "trigger_based": 0,
@@ -202,22 +206,35 @@ def reopen(session: Session, *, account_id: str, at: datetime) -> AccountView:
     return _change(session, account_id, at, {AccountStatus.CLOSED}, AccountStatus.ACTIVE)
 
 
-def freeze(session: Session, *, account_id: str, at: datetime) -> AccountView:
+def freeze(
+    session: Session, *, account_id: str, at: datetime, by: Freezer = "staff"
+) -> AccountView:
     """Freeze an account: it earns, and nothing leaves.
 
+    Args:
+        by: who does it. What staff froze, or froze anew, only staff lets go.
+
     Raises:
-        AccountNotFound, AccountMerged; AccountStatusConflict: it is not active.
+        AccountNotFound, AccountMerged; AccountStatusConflict: it is not
+            active, nor frozen by the member only.
     """
-    return _change(session, account_id, at, {AccountStatus.ACTIVE}, AccountStatus.FROZEN)
+    return _change(
+        session, account_id, at, {AccountStatus.ACTIVE}, AccountStatus.FROZEN, frozen_by=by
+    )
 
 
-def unfreeze(session: Session, *, account_id: str, at: datetime) -> AccountView:
+def unfreeze(
+    session: Session, *, account_id: str, at: datetime, by: Freezer = "staff"
+) -> AccountView:
     """Let points leave again.
 
     Raises:
-        AccountNotFound, AccountMerged; AccountStatusConflict: it is not frozen.
+        AccountNotFound, AccountMerged; AccountStatusConflict: it is not
+            frozen, or a member undoes what staff did.
     """
-    return _change(session, account_id, at, {AccountStatus.FROZEN}, AccountStatus.ACTIVE)
+    return _change(
+        session, account_id, at, {AccountStatus.FROZEN}, AccountStatus.ACTIVE, unfrozen_by=by
+    )
 
 
 def _change(
@@ -226,15 +243,21 @@ def _change(
     at: datetime,
     allowed: set[AccountStatus],
     status: AccountStatus,
+    *,
+    frozen_by: Freezer | None = None,
+    unfrozen_by: Freezer | None = None,
 ) -> AccountView:
     posting = Posting(session, [account_id], at=at)
     row = posting.books[account_id].row
     _refuse_merged(row["status"], row["merged_into"])
-    if row["status"] not in allowed:
+    taken_over = frozen_by == "staff" and row["frozen_by"] == "member"
+    if row["status"] not in allowed and not taken_over:
+        raise AccountStatusConflict(status=row["status"])
+    if unfrozen_by == "member" and row["frozen_by"] != "member":
         raise AccountStatusConflict(status=row["status"])
     if status == AccountStatus.CLOSED:
         refuse_holds(session, account_id, at=at)
-    row["status"] = status.value
+    row["status"], row["frozen_by"] = status.value, frozen_by
     with _one_at_most(session, row["program_id"], row["customer_id"], row["household_id"]):
         posting.write()
     return find_account(session, account_id)

@@ -120,6 +120,8 @@ class Account(Base):
     household_id: Mapped[Id | None]
     status: Mapped[str] = mapped_column(String(8), default=AccountStatus.ACTIVE)
     merged_into: Mapped[Id | None] = mapped_column(ForeignKey("account.id"), index=True)
+    frozen_by: Mapped[str | None] = mapped_column(String(8))
+    """``member`` or ``staff`` while it is frozen: who may let it go."""
 
     balance: Mapped[Points] = mapped_column(default=0)
     promised: Mapped[Points] = mapped_column(default=0)

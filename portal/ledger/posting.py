@@ -108,6 +108,7 @@ _UPDATE_DEBT = (
 _FIGURES = (
     "status",
     "merged_into",
+    "frozen_by",
     "balance",
     "promised",
     "trigger_based",

@@ -159,6 +159,7 @@ def view(row: Mapping[Any, Any]) -> AccountView:
         household_id=row["household_id"],
         status=row["status"],
         merged_into=row["merged_into"],
+        frozen_by=row["frozen_by"],
         balance=row["balance"],
         promised=row["promised"],
         trigger_based=row["trigger_based"],

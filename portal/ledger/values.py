@@ -147,6 +147,7 @@ class AccountView:
     household_id: str | None
     status: str
     merged_into: str | None
+    frozen_by: str | None
     balance: int
     promised: int
     trigger_based: int

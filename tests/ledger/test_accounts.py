@@ -294,3 +294,20 @@ def test_of_two_that_attach_at_once_one_is_refused(book, session, engine, at, cu
     )
     assert isinstance(refusal, errors.AccountStatusConflict)
     assert ledger.find_account(session, account).customer_id == "cus_ann"
+
+
+def test_a_member_undoes_only_what_they_froze_themselves(book, session, at):
+    account = book.open()
+    with orm.writing(session):
+        assert ledger.freeze(session, account_id=account, at=at, by="member").frozen_by == "member"
+    with pytest.raises(errors.AccountStatusConflict), orm.writing(session):
+        ledger.freeze(session, account_id=account, at=at, by="member")
+    with orm.writing(session):
+        assert ledger.unfreeze(session, account_id=account, at=at, by="member").frozen_by is None
+        ledger.freeze(session, account_id=account, at=at, by="member")
+        # Staff makes it theirs, and closing ends it.
+        assert ledger.freeze(session, account_id=account, at=at).frozen_by == "staff"
+    with pytest.raises(errors.AccountStatusConflict), orm.writing(session):
+        ledger.unfreeze(session, account_id=account, at=at, by="member")
+    with orm.writing(session):
+        assert ledger.close(session, account_id=account, at=at).frozen_by is None

@@ -30,6 +30,7 @@ UNSAID: dict[str, set[str]] = {
         "program_id",
         "customer_id",
         "household_id",
+        "frozen_by",
         "lifetime_purchases",
         "idle_expires_at",
         "enrolled_at",

@@ -18,9 +18,6 @@ from portal.web.member import holdings, messages, prove, telling
 from portal.web.member.blueprint import blueprint
 from portal.web.policy import allow, member
 
-FROZEN_BY = "frozen_by"
-"""In the account's metadata: ``member`` where its holder did it."""
-
 
 @blueprint.get("/account/freeze")
 @allow(member)
@@ -47,9 +44,7 @@ def freeze_accounts() -> BaseResponse:
     with orm.writing(db.session()) as session:
         active = [one for one in _mine(session) if one.status == AccountStatus.ACTIVE]
         for account in active:
-            ledger.freeze(session, account_id=account.id, at=at)
-            marked = account.metadata | {FROZEN_BY: "member"}
-            ledger.amend(session, account_id=account.id, at=at, metadata=marked)
+            ledger.freeze(session, account_id=account.id, at=at, by="member")
         if active:
             telling.tell(
                 session,
@@ -71,9 +66,7 @@ def unfreeze_accounts() -> BaseResponse:
     with orm.writing(db.session()) as session:
         frozen = [one for one in _mine(session) if frozen_by_member(one)]
         for account in frozen:
-            ledger.unfreeze(session, account_id=account.id, at=at)
-            rest = {name: value for name, value in account.metadata.items() if name != FROZEN_BY}
-            ledger.amend(session, account_id=account.id, at=at, metadata=rest)
+            ledger.unfreeze(session, account_id=account.id, at=at, by="member")
         if frozen:
             telling.tell(
                 session,
@@ -89,7 +82,7 @@ def unfreeze_accounts() -> BaseResponse:
 
 def frozen_by_member(account: AccountView) -> bool:
     """Whether its holder froze it, and so may let it go."""
-    return account.status == AccountStatus.FROZEN and account.metadata.get(FROZEN_BY) == "member"
+    return account.status == AccountStatus.FROZEN and account.frozen_by == "member"
 
 
 def _mine(session: Session) -> list[AccountView]:

@@ -97,7 +97,7 @@ def test_twice_is_once(member, statuses, database):
     assert is_told(member, "You unfroze your account")
     assert is_told(member, "You froze your account")
     database.rollback()
-    assert not any("frozen_by" in one for one in database.scalars(select(Account.details)))
+    assert set(database.scalars(select(Account.frozen_by))) == {None}
 
 
 def test_what_the_shop_froze_only_the_shop_lets_go(member, statuses, database):
@@ -107,5 +107,13 @@ def test_what_the_shop_froze_only_the_shop_lets_go(member, statuses, database):
     assert "The shop froze an account of yours" in shown.text
     assert "Unfreeze my account" not in shown.text
     freeze(member)
+    member.post("/account/unfreeze", on="/account/freeze")
+    assert statuses(member) == {"corner": "frozen", "bistro": "active"}
+
+
+def test_what_they_froze_the_shop_can_take_over(member, statuses, database):
+    freeze(member)
+    with orm.writing(database) as unit:
+        ledger.freeze(unit, account_id=member.accounts["corner"], at=clock.now())
     member.post("/account/unfreeze", on="/account/freeze")
     assert statuses(member) == {"corner": "frozen", "bistro": "active"}
