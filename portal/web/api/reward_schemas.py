@@ -7,6 +7,7 @@ from marshmallow import ValidationError, fields, validates_schema
 from portal.programs.fields import Choice, WholeNumber, Words, YesNo
 from portal.rewards import Kind, VoucherStatus
 from portal.web.api.schemas import (
+    HOUSEHOLD_IDENTIFIER_TYPES,
     IDENTIFIER_TYPES,
     ApprovalGiven,
     KnownBy,
@@ -38,7 +39,7 @@ class NamingQuery(Strict):
     account = reference_field("loy")
     customer = reference_field("cus")
     household = reference_field("hh")
-    identifier_type = KnownBy(IDENTIFIER_TYPES)
+    identifier_type = KnownBy((*IDENTIFIER_TYPES, *HOUSEHOLD_IDENTIFIER_TYPES))
     identifier_value = Words(longest=255)
     program = program_field()
 

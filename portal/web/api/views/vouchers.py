@@ -150,8 +150,9 @@ def list_vouchers(call: Call) -> Answer:
 def _holders(call: Call) -> tuple[list[str], answers.Content]:
     """The accounts that are meant: one, or all of a customer."""
     reference = naming.reference(given(call.fields))
-    whole = "program" not in call.fields and (reference.customer or reference.type)
-    if not whole:
+    if reference.type is not None:
+        reference = _known_by(call, reference)
+    if "program" in call.fields or reference.customer is None:
         program = None
         if reference.account is None or "program" in call.fields:
             program = programs.find(call.session, call.fields.get("program"))
@@ -159,23 +160,17 @@ def _holders(call: Call) -> tuple[list[str], answers.Content]:
             call.session, reference=reference, program=program, region=region()
         )
         return [resolved.account.id], answers.hint(resolved.merged_from)
-    found = _customer(call, reference)
+    found = members.customer(call.session, reference.customer)
     accounts = ledger.accounts_of(call.session, customer_id=found.id)
     return [account.id for account in accounts], answers.hint(found.found_as)
 
 
-def _customer(call: Call, reference: members.Reference) -> members.CustomerView:
-    customer_id = reference.customer
-    if customer_id is None:
-        customer_id = members.find_customer_id(
-            call.session,
-            type=reference.type or "",
-            value=reference.value or "",
-            region=region(),
-        )
-    if customer_id is None:
+def _known_by(call: Call, reference: members.Reference) -> members.Reference:
+    """The customer or the household that an identifier is of."""
+    found = members.find_holder(call.session, reference, region=region())
+    if found.household_id is None and found.customer_id is None:
         raise CustomerNotFound(field="identifier")
-    return members.customer(call.session, customer_id)
+    return members.Reference(customer=found.customer_id, household=found.household_id)
 
 
 @route(
