@@ -149,6 +149,16 @@ _LOCKED = (
     .where(MemberCodeKey.handle == bindparam("handle"))
     .with_for_update()
 )
+_family = (
+    select(Customer.id).where(Customer.id == bindparam("customer_id")).cte("family", recursive=True)
+)
+_family = _family.union(select(Customer.id).where(Customer.merged_into == _family.c.id))
+# In one order for all, so that two who renew never wait for each other.
+_KEYS = (
+    select(MemberCodeKey.customer_id)
+    .where(MemberCodeKey.customer_id.in_(select(_family.c.id)))
+    .order_by(MemberCodeKey.customer_id)
+)
 _PERSON = select(Customer.merged_into, Customer.erased_at).where(Customer.id == bindparam("id"))
 
 
@@ -206,10 +216,16 @@ def begin(session: Session, *, customer_id: str, at: datetime) -> None:
 def renew(session: Session, *, customer_id: str, at: datetime) -> None:
     """End every code there is of a member: a phone was lost, or a code was photographed.
 
-    Pages that are open show codes that are nobody's from then on, until they
-    are loaded again.
+    Codes that pages got before their record was merged into the member's name
+    the member too, and end with the others. Pages that are open show codes
+    that are nobody's from then on, until they are loaded again.
     """
     begin(session, customer_id=customer_id, at=at)
+    for key in session.connection().execute(_KEYS, {"customer_id": customer_id}).scalars().all():
+        _renew(session, key, at=at)
+
+
+def _renew(session: Session, customer_id: str, *, at: datetime) -> None:
     for _ in range(_COLLISIONS_MAX):
         handle = _new_handle()
         taken = select(MemberCodeKey.customer_id).where(MemberCodeKey.handle == handle)

@@ -289,6 +289,21 @@ def test_a_merged_members_phone_shows_the_survivors_code(desk, ana, session):
     assert desk.use(desk.code(eva)) == eva
 
 
+def test_renewing_ends_the_codes_of_whoever_was_merged_into_them(desk, ana, session):
+    bea, eva, rui = (desk.customer(f"C-{number}") for number in (2, 3, 4))
+    shown = {customer: desk.code(customer) for customer in (ana, bea, eva, rui)}
+    with writing(session):
+        for gone, into in ((ana, bea), (bea, eva)):
+            session.execute(update(Customer).where(Customer.id == gone).values(merged_into=into))
+    with writing(session):
+        member_codes.renew(session, customer_id=eva, at=desk.at)
+    for customer in (ana, bea, eva):
+        with pytest.raises(WrongMemberCode):
+            desk.look(shown[customer]).require()
+    assert desk.use(shown[rui]) == rui
+    assert desk.use(desk.code(ana)) == eva
+
+
 def test_an_erased_members_code_is_nobodys(desk, ana, session, at):
     with writing(session):
         session.execute(update(Customer).where(Customer.id == ana).values(erased_at=at))
