@@ -1,5 +1,10 @@
 """rewards and vouchers
 
+PostgreSQL builds the index of holds beside the tills' writes instead of
+stopping them, outside of any transaction: all of that can be done again, where
+it was interrupted. Holds that an older process still makes until it is
+replaced name nobody whom their points go back to; settling mends those.
+
 Going down forgets rewards and vouchers; points that are set aside for them stay so.
 """
 
@@ -16,23 +21,18 @@ depends_on = None
 _HELD = sa.text("status = 'held'")
 _ISSUED = sa.text("status = 'issued'")
 _UNTOLD = sa.text("status = 'issued' AND reminded_at IS NULL")
+_BEFORE, _AFTER = "ix_redemption__held", "ix_redemption__held_for"
 
 
 def upgrade() -> None:
-    op.add_column(
-        "redemption",
-        sa.Column("purpose", sa.String(length=8), nullable=False, server_default="payment"),
-    )
-    op.add_column("redemption", sa.Column("held_for", sa.String(length=36), nullable=True))
-    op.execute("UPDATE redemption SET held_for = account_id WHERE status = 'held'")
-    op.drop_index("ix_redemption__held", table_name="redemption")
-    op.create_index(
-        "ix_redemption__held",
-        "redemption",
-        ["held_for", "held_until"],
-        sqlite_where=_HELD,
-        postgresql_where=_HELD,
-    )
+    if op.get_context().dialect.name == "postgresql":
+        with op.get_context().autocommit_block():
+            _add_columns(if_not_exists=True)
+            _index_holds(_AFTER, ["held_for", "held_until"])
+    else:
+        _add_columns()
+        op.create_index(_AFTER, "redemption", ["held_for", "held_until"], sqlite_where=_HELD)
+    op.drop_index(_BEFORE, table_name="redemption")
     op.create_table(
         "reward",
         sa.Column("id", sa.String(length=36), nullable=False),
@@ -141,16 +141,32 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
+    if op.get_context().dialect.name == "postgresql":
+        with op.get_context().autocommit_block():
+            _index_holds(_BEFORE, ["account_id", "held_until"])
+    else:
+        op.create_index(_BEFORE, "redemption", ["account_id", "held_until"], sqlite_where=_HELD)
     op.drop_table("voucher")
     op.drop_table("picture")
     op.drop_table("reward")
-    op.drop_index("ix_redemption__held", table_name="redemption")
+    op.drop_index(_AFTER, table_name="redemption")
     op.drop_column("redemption", "held_for")
     op.drop_column("redemption", "purpose")
-    op.create_index(
-        "ix_redemption__held",
+
+
+def _add_columns(**options: bool) -> None:
+    op.add_column(
         "redemption",
-        ["account_id", "held_until"],
-        sqlite_where=_HELD,
-        postgresql_where=_HELD,
+        sa.Column("purpose", sa.String(length=8), nullable=False, server_default="payment"),
+        **options,
+    )
+    op.add_column("redemption", sa.Column("held_for", sa.String(length=36)), **options)
+    op.execute("UPDATE redemption SET held_for = account_id WHERE status = 'held'")
+
+
+def _index_holds(name: str, columns: list[str]) -> None:
+    # A build that was interrupted leaves an invalid index behind.
+    op.drop_index(name, "redemption", if_exists=True, postgresql_concurrently=True)
+    op.create_index(
+        name, "redemption", columns, postgresql_where=_HELD, postgresql_concurrently=True
     )

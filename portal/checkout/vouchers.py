@@ -41,6 +41,13 @@ class VoucherWish:
     approval: Approval | None = None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoucherCodeLook(CodeLook):
+    """A counted look at a code that was sent for a voucher, and the price it agrees to."""
+
+    price: int
+
+
 def issue_voucher(
     session: Session,
     *,
@@ -55,17 +62,21 @@ def issue_voucher(
 
     Raises:
         PortalError: all that ``issue`` refuses.
+        RewardPriceChanged: the member's code was for another price.
         ApprovalNeeded, WrongApproval, CodeRefused, MemberCodeRefused: not
             without the member's consent.
     """
     look = look_at(session, [account_id], lock=True)[account_id]
     program = programs.find(session, look.program_id)
+    agreed = wish.approval.one_time_code if wish.approval is not None else None
     if wish.store is not None:
         programs.stores.ensure(session, code=wish.store, till=wish.till, at=at)
     voucher = rewards.issue(
         session,
         account_id=account_id,
         reward_id=wish.reward_id,
+        # The code was told for a price; a reward may have got another since it was looked at.
+        price=agreed.price if isinstance(agreed, VoucherCodeLook) else None,
         tier=tier_of(session, account_id, program, at=at),
         store=wish.store,
         till=wish.till,
@@ -151,7 +162,7 @@ def send_voucher_code(
 
 def look_voucher_code(
     session: Session, *, account_id: str, reward_id: str, code: str, at: datetime, pepper: bytes
-) -> CodeLook:
+) -> VoucherCodeLook:
     """Count a try of the code that was sent for a voucher. Run it in ``recording``.
 
     Raises:
@@ -168,7 +179,7 @@ def look_voucher_code(
         at=at,
         pepper=pepper,
     )
-    return CodeLook(quote_id=subject, look=found)
+    return VoucherCodeLook(quote_id=subject, look=found, price=reward.price)
 
 
 def _subject(account_id: str, reward_id: str) -> str:

@@ -48,10 +48,10 @@ from portal.ledger.service import (
     release,
     reverse,
     reverse_redemption,
-    settle,
     transfer,
     void,
 )
+from portal.ledger.settling import settle
 from portal.ledger.values import (
     AccountView,
     Bought,

@@ -425,7 +425,7 @@ class Redemption(Base):
         Index("ix_redemption__account_id", "account_id", "created_at"),
         Index("uq_redemption__entry", "account_id", "entry_sequence", unique=True),
         Index(
-            "ix_redemption__held",
+            "ix_redemption__held_for",
             "held_for",
             "held_until",
             sqlite_where=text("status = 'held'"),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, select, update
+from sqlalchemy import bindparam, func, select, update
 from sqlalchemy.orm import Session
 
 from portal.errors import Busy
@@ -75,7 +75,8 @@ _CAPTURE = (
         Redemption.id == bindparam("of_id"),
         Redemption.status == RedemptionStatus.HELD.value,
         Redemption.held_until > bindparam("now"),
-        Redemption.held_for == bindparam("holder"),
+        # Found by its id, so that no index is missed. None: see portal.ledger.settling.
+        func.coalesce(Redemption.held_for, Redemption.account_id) == bindparam("holder"),
     )
     .values(
         status=RedemptionStatus.CAPTURED.value,
@@ -574,28 +575,6 @@ def transfer(
         raise SameAccount()
     movement = Transfer(from_account_id=from_account_id, to_account_id=to_account_id, points=points)
     return post(session, [Happening(facts=facts, movements=[movement])], at=at)[0]
-
-
-def settle(session: Session, *, at: datetime, limit: int = 500) -> int:
-    """Bring up to ``limit`` accounts up to date that have something due.
-
-    Nothing depends on this having run: each posting settles first, and reads
-    compute the same. Several may run at once, each takes other accounts.
-
-    Returns:
-        how many accounts were settled; below ``limit`` when none are left.
-    """
-    due = (
-        select(Account.id)
-        .where(Account.next_due_at <= at)
-        .order_by(Account.next_due_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True, key_share=True)
-    )
-    ids = list(session.connection().execute(due).scalars())
-    if ids:
-        Posting(session, ids, at=at).write()
-    return len(ids)
 
 
 def expire(session: Session, *, account_id: str, at: datetime) -> None:

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
-from portal import members, outbox, programs
+from portal import ledger, members, outbox, programs
 from portal.outbox import Cipher
 from portal.programs import Program
 from portal.rewards import wording as english
@@ -99,9 +99,10 @@ def _tell(
     at: datetime,
     cipher: Cipher,
 ) -> None:
-    if voucher.customer_id is None:
+    holder_id = _holder_id(session, voucher)
+    if holder_id is None:
         return
-    customer = members.customer(session, voucher.customer_id)
+    customer = members.customer(session, holder_id)
     recipient = customer.email or customer.mobile
     if recipient is None:
         return
@@ -118,3 +119,13 @@ def _tell(
         cipher=cipher,
         give_up_at=voucher.expires_at,
     )
+
+
+def _holder_id(session: Session, voucher: VoucherView) -> str | None:
+    """Who hears of it: the customer, a household's primary member; None of nobody's account."""
+    if voucher.customer_id is not None:
+        return voucher.customer_id
+    account = ledger.find_account(session, voucher.account_id)
+    if account.household_id is None:
+        return None
+    return members.households.primary_of(session, household_id=account.household_id)

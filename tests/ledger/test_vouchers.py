@@ -7,7 +7,7 @@ from sqlalchemy import select, update
 
 from portal import ledger, orm
 from portal.errors import Busy
-from portal.ledger import EventName, RedemptionPurpose, queries, service
+from portal.ledger import EventName, RedemptionPurpose, queries, service, settling
 from portal.ledger.errors import (
     HoldsOpen,
     RedemptionHeld,
@@ -186,3 +186,58 @@ def test_a_position_of_a_known_account_is_the_position(book, at, session):
     for when in (at, at + 2 * DAY, at + 3 * DAY, at + 9 * DAY):
         found = queries.position_of(session, account=known, at=when)
         assert found == book.position(account, at=when)
+
+
+def forget_holder(book, **also):
+    """As a process of before vouchers leaves a hold that it makes."""
+    with orm.writing(book.session):
+        book.session.execute(
+            update(Redemption)
+            .where(Redemption.status == "held")
+            .values(held_for=None)
+            .execution_options(synchronize_session=False)
+        )
+        if also:
+            book.session.execute(
+                update(Account).values(**also).execution_options(synchronize_session=False)
+            )
+
+
+def test_a_hold_that_names_nobody_is_captured_and_voided(book, at):
+    account = book.open()
+    book.earn(account, 100)
+    captured, voided = (book.redeem(account, 10, held_until=at + DAY) for _ in range(2))
+    forget_holder(book)
+    assert book.capture(captured.id).status == "captured"
+    book.void(voided.id)
+    assert book.balance(account) == 90
+
+
+def test_settling_ends_a_hold_that_names_nobody_wherever_its_points_belong(book, at):
+    first, second, other = book.open(), book.open(), book.open()
+    book.earn(first, 100)
+    book.earn(other, 100)
+    merged, kept = (book.redeem(one, 30, held_until=at + DAY) for one in (first, other))
+    forget_holder(book, next_due_at=ledger.NEVER)
+    book.merge(first, second)
+    assert book.settle(at=at) == 0
+    assert ledger.redemption(book.session, merged.id).held_for == second
+    assert ledger.redemption(book.session, kept.id).held_for == other
+    assert book.agrees()
+    assert book.balance(second, at=at + DAY) == 100
+    assert book.settle(at=at + DAY) == 2
+    assert book.balance(other, at=at + DAY) == 100
+
+
+def test_a_merge_meanwhile_leaves_a_hold_that_names_nobody_for_the_next_time(book, at, monkeypatch):
+    first, second = book.open(), book.open()
+    book.earn(first, 100)
+    hold = book.redeem(first, 30, held_until=at + DAY)
+    forget_holder(book)
+    book.merge(first, second)
+    with monkeypatch.context() as patch:
+        patch.setattr(settling, "lineage_end", lambda session, account_id: account_id)
+        book.settle(at=at)
+    assert ledger.redemption(book.session, hold.id).held_for is None
+    book.settle(at=at)
+    assert ledger.redemption(book.session, hold.id).held_for == second

@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from portal import orm, rewards
+from portal import ledger, members, orm, programs, rewards
 from portal.errors import PortalError
 from portal.rewards import Text
 
@@ -94,3 +94,31 @@ def test_reminders_go_out_in_batches_to_who_holds_the_voucher_now(shop):
     shop.merge(first, second)
     assert [remind(shop, soon, limit=2) for _ in range(4)] == [2, 2, 1, 0]
     assert {to for _, to, _, _ in shop.messages()} == {"rui@example.com"}
+
+
+def test_of_a_households_voucher_its_primary_member_is_told(shop, at):
+    shop.reward(stock=None)
+    ana = shop.account(shop.member(email="ana@example.com")).customer_id
+    with orm.writing(shop.session):
+        program = programs.find(shop.session, "corner")
+        home = members.households.create_household(
+            shop.session, name="Home", primary_id=ana, program=program, at=at
+        )
+    (purse,) = members.households.purses(shop.session, customer_id=ana)
+    assert purse.household_id == home.id
+    shop.earn(purse.account.id, 500)
+    issued = shop.issue(purse.account.id, cipher=shop.cipher)
+    assert remind(shop, issued.expires_at - DAY) == 1
+    assert [(to, subject) for _, to, subject, _ in shop.messages()] == [
+        ("ana@example.com", "Your voucher: Mug"),
+        ("ana@example.com", "Still to use: Mug"),
+    ]
+
+
+def test_of_an_account_that_is_nobodys_nobody_is_told(shop, at):
+    shop.reward()
+    with orm.writing(shop.session):
+        account = ledger.open_account(shop.session, program_id="corner", at=at)
+    shop.earn(account.id, 500)
+    shop.issue(account.id, cipher=shop.cipher)
+    assert shop.messages() == []

@@ -53,3 +53,45 @@ def test_the_book_stays_append_only(engine):
         else:
             count = "SELECT count(*) FROM pg_trigger WHERE NOT tgisinternal"
         assert connection.scalar(text(count)) == 6
+
+
+def indexes_of(engine):
+    found = inspect(engine).get_indexes("redemption")
+    return {index["name"]: index["column_names"] for index in found}
+
+
+def test_what_was_interrupted_is_done_again(shop, session, engine, at):
+    account = shop.member(1000)
+    with orm.writing(session):
+        held = ledger.redeem(
+            session,
+            account_id=account,
+            points=300,
+            held_until=at + HOUR,
+            facts=Facts(name=EventName.POINTS_REDEMPTION, actor="test"),
+            at=at,
+        ).id
+    session.rollback()
+    schema.downgrade(engine, "0006")
+    if engine.dialect.name == "postgresql":
+        # What is done outside of the transaction outlives a failure, as far as it came.
+        with engine.connect().execution_options(**orm.WRITE_OPTIONS) as connection:
+            connection.exec_driver_sql("ALTER TABLE redemption ADD COLUMN held_for VARCHAR(36)")
+            connection.exec_driver_sql(
+                "CREATE INDEX ix_redemption__held_for ON redemption (held_until)"
+            )
+            connection.commit()
+    schema.upgrade(engine)
+    indexes = {
+        one["name"]: one["column_names"] for one in inspect(engine).get_indexes("redemption")
+    }
+    assert indexes["ix_redemption__held_for"] == ["held_for", "held_until"]
+    assert "ix_redemption__held" not in indexes
+    with orm.Session(engine) as fresh:
+        assert ledger.redemption(fresh, held).held_for == account
+    schema.downgrade(engine, "0006")
+    indexes = {
+        one["name"]: one["column_names"] for one in inspect(engine).get_indexes("redemption")
+    }
+    assert indexes["ix_redemption__held"] == ["account_id", "held_until"]
+    schema.upgrade(engine)
