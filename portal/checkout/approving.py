@@ -18,10 +18,16 @@ from datetime import datetime
 
 from sqlalchemy.orm import Session
 
-from portal import codes, members
+from portal import codes, ledger, members
 from portal.access import member_codes
 from portal.access.member_codes import MemberLook
-from portal.checkout.errors import ApprovalNeeded, OtherMembersCode, WrongApproval
+from portal.checkout.errors import (
+    ApprovalNeeded,
+    OtherMembersCode,
+    RedeemerFraud,
+    WrongApproval,
+)
+from portal.members.errors import HouseholdSenderFrozen
 from portal.programs import Program
 from portal.programs.program import Approval as Kind
 
@@ -73,6 +79,7 @@ def present(
 
     Raises:
         OtherMembersCode: the code is someone else's.
+        RedeemerFraud, HouseholdSenderFrozen: not by that member of the household.
         MemberCodeRefused, TooManyWrongMemberCodes: it is not accepted.
     """
     shown = approval.shown if approval is not None else ()
@@ -84,7 +91,17 @@ def present(
             theirs = members.may_send(session, household_id=household_id, customer_id=shown_by)
         if not theirs:
             raise OtherMembersCode()
+        if household_id is not None:
+            _well(session, shown_by)
     return bool(shown)
+
+
+def _well(session: Session, customer_id: str) -> None:
+    """Refuse consent for a household by whoever could not spend what is their own."""
+    if members.customer(session, customer_id).fraud_status == "confirmed":
+        raise RedeemerFraud()
+    if ledger.has_frozen(session, customer_id=customer_id):
+        raise HouseholdSenderFrozen()
 
 
 def needed(program: Program, *, points: int, by_contact: bool, present: bool = False) -> Kind:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any, Literal
 
-from sqlalchemy import bindparam, case, func, literal, null, select, union_all
+from sqlalchemy import bindparam, case, exists, func, literal, null, or_, select, union_all
 from sqlalchemy.orm import Session
 
 from portal.ledger.book import AccountBook
@@ -12,6 +12,7 @@ from portal.ledger.errors import AccountNotFound
 from portal.ledger.models import (
     NEVER,
     Account,
+    AccountStatus,
     Category,
     Entry,
     EntryType,
@@ -68,6 +69,33 @@ _REDEEMED = select(
     Redemption.purpose == RedemptionPurpose.PAYMENT.value,
     Redemption.status != RedemptionStatus.VOIDED.value,
 )
+
+_HELD = select(func.coalesce(func.sum(Redemption.points), 0)).where(
+    or_(
+        Redemption.held_for == bindparam("account_id"),
+        Redemption.held_for.is_(None) & (Redemption.account_id == bindparam("account_id")),
+    ),
+    Redemption.status == RedemptionStatus.HELD.value,
+    Redemption.held_until > bindparam("at"),
+)
+_HAS_FROZEN = select(
+    exists().where(
+        Account.customer_id == bindparam("customer_id"),
+        Account.status == AccountStatus.FROZEN.value,
+    )
+)
+
+
+def points_held(session: Session, *, account_id: str, at: datetime) -> int:
+    """Points that come back to the account if nothing is done: open payments and vouchers."""
+    return int(
+        session.connection().execute(_HELD, {"account_id": account_id, "at": at}).scalar_one()
+    )
+
+
+def has_frozen(session: Session, *, customer_id: str) -> bool:
+    """Whether any account of the customer is frozen, by themselves or by staff."""
+    return bool(session.connection().execute(_HAS_FROZEN, {"customer_id": customer_id}).scalar())
 
 
 def accounts_of(session: Session, *, customer_id: str) -> list[AccountView]:

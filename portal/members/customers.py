@@ -320,10 +320,13 @@ def mark_verified(
 def locked(session: Session, customer_id: str) -> models.Customer:
     """The row, locked for writing.
 
+    Rows that only name the customer are written meanwhile: their foreign keys
+    would else wait for this lock, and so turn the order of locks around.
+
     Raises:
         CustomerNotFound, CustomerMerged: there is none by this id, or no longer.
     """
-    row = session.get(models.Customer, customer_id, with_for_update=True)
+    row = session.get(models.Customer, customer_id, with_for_update={"key_share": True})
     if row is None:
         raise CustomerNotFound(customer=customer_id)
     if row.merged_into is not None:

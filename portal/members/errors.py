@@ -113,8 +113,18 @@ class HouseholdClosed(Conflict):
     sentence = "This household was closed."
 
 
+class HouseholdNotClosed(Conflict):
+    """Only a closed household is opened again."""
+
+    code = "household_not_closed"
+    sentence = "This household is open."
+
+
 class HouseholdNotEmpty(Conflict):
-    """A household is closed when its accounts hold nothing; ``balance`` is what is left."""
+    """A household is closed when its accounts hold nothing; ``balance`` is what is left.
+
+    ``held`` is what may come back to them from open vouchers.
+    """
 
     code = "household_not_empty"
     sentence = "The household still has points. Send or spend them first."
@@ -146,6 +156,30 @@ class MayNotSend(Forbidden):
 
     code = "household_sending_not_allowed"
     sentence = "The primary member has not allowed you to use the household's points."
+
+
+class HouseholdSenderFrozen(PortalError):
+    """Whoever has a frozen account uses no household's points either."""
+
+    code = "household_sender_frozen"
+    sentence = (
+        "An account of this member is frozen, so they cannot use the household's points either. "
+        "Unfreeze it first."
+    )
+
+
+class HouseholdFraud(Forbidden):
+    """Fraud was confirmed of a member who would change who has the say, or get it."""
+
+    code = "household_fraud"
+    sentence = "This cannot be changed by the members themselves. Ask the office."
+
+
+class HouseholdContactChanged(PortalError):
+    """The primary member's phone or e-mail was changed lately; ``until`` says when it is over."""
+
+    code = "household_contact_changed_lately"
+    sentence = "The phone or e-mail was changed lately. Change who may send a day after that."
 
 
 class AlreadyInHousehold(Conflict):

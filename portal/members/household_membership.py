@@ -20,13 +20,16 @@ from portal.members.household_rows import (
     LOCK,
     change,
     gone,
+    lock_people,
     locked,
     membership,
     place,
     require_active,
     require_invited,
     require_member,
+    require_no_fraud,
     require_primary,
+    require_settled_contact,
     touch,
 )
 from portal.members.models import HouseholdMember, MembershipStatus
@@ -179,10 +182,14 @@ def make_primary(
     Raises:
         HouseholdNotFound, HouseholdClosed, NotInHousehold, NotHouseholdPrimary.
         MemberNotActive: they are not in it, or have not accepted yet.
+        HouseholdFraud, HouseholdContactChanged: not by a member themselves.
     """
+    people = lock_people(session, by=by, about=customer_id)
     locked(session, household_id)
     require_primary(session, household_id, by)
     require_active(session, household_id, customer_id)
+    require_no_fraud(people)
+    require_settled_contact(people, by=by, at=at)
     session.execute(
         update(HouseholdMember)
         .where(HouseholdMember.household_id == household_id, HouseholdMember.is_primary)
@@ -229,10 +236,14 @@ def allow(
     Raises:
         HouseholdNotFound, HouseholdClosed, NotInHousehold, NotHouseholdPrimary.
         MemberNotActive: they are not in it, or have not accepted yet.
+        HouseholdFraud, HouseholdContactChanged: not by a member themselves.
     """
+    people = lock_people(session, by=by, about=customer_id) if may_send else []
     locked(session, household_id)
     require_primary(session, household_id, by)
     member = require_active(session, household_id, customer_id)
+    require_no_fraud(people)
+    require_settled_contact(people, by=by, at=at)
     touch(session, household_id, updated_at=at)
     # The primary member always may.
     return change(session, household_id, customer_id, may_send=may_send and not member.is_primary)

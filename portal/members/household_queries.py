@@ -10,6 +10,7 @@ from sqlalchemy import bindparam, case, select
 from sqlalchemy.orm import Session
 
 from portal.ledger.models import Account, AccountStatus
+from portal.ledger.queries import has_frozen
 from portal.ledger.reading import ACCOUNTS
 from portal.ledger.reading import view as account_view
 from portal.ledger.values import AccountView
@@ -18,6 +19,7 @@ from portal.members.errors import (
     AmbiguousHousehold,
     CustomerNotFound,
     HouseholdNotFound,
+    HouseholdSenderFrozen,
     InvalidIdentifier,
     MayNotSend,
     NotInHousehold,
@@ -274,6 +276,7 @@ def require_sender(session: Session, *, household_id: str, customer_id: str) -> 
         HouseholdNotFound: there is none.
         NotInHousehold: they are no active member.
         MayNotSend: the primary member has not allowed it.
+        HouseholdSenderFrozen: an account of their own is frozen.
     """
     connection = session.connection()
     if connection.execute(_SHARED, {"household_id": household_id}).scalar() is None:
@@ -283,6 +286,8 @@ def require_sender(session: Session, *, household_id: str, customer_id: str) -> 
         raise NotInHousehold(household=household_id)
     if not (row.is_primary or row.may_send):
         raise MayNotSend(household=household_id)
+    if has_frozen(session, customer_id=customer_id):
+        raise HouseholdSenderFrozen()
 
 
 def known_account(session: Session, *, household_id: str, program_id: str) -> AccountView | None:

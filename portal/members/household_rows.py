@@ -1,14 +1,18 @@
 """Rows of households and of who is in them: locked, looked at under the lock, changed."""
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import bindparam, select, update
 from sqlalchemy.orm import Session
 
+from portal.members import customers
 from portal.members.errors import (
     AlreadyInHousehold,
     HouseholdClosed,
+    HouseholdContactChanged,
+    HouseholdFraud,
     HouseholdNotFound,
     InvitationNotFound,
     MemberNotActive,
@@ -16,9 +20,18 @@ from portal.members.errors import (
     NotInHousehold,
 )
 from portal.members.household_queries import HouseholdView, household
-from portal.members.models import Household, HouseholdMember, HouseholdStatus, MembershipStatus
+from portal.members.models import (
+    Customer,
+    Household,
+    HouseholdMember,
+    HouseholdStatus,
+    MembershipStatus,
+)
 
 ACTIVE, INVITED = MembershipStatus.ACTIVE.value, MembershipStatus.INVITED.value
+CONTACT_PAUSE = timedelta(hours=24)
+"""After a changed phone or e-mail, until its owner lets others send. A household is in no program,
+so no program says how long."""
 
 LOCK = (
     select(Household.status)
@@ -70,6 +83,38 @@ def require_primary(session: Session, household_id: str, by: str | None) -> None
     """
     if by is not None and not require_member(session, household_id, by).is_primary:
         raise NotHouseholdPrimary(household=household_id)
+
+
+def lock_people(session: Session, *, by: str | None, about: str | None = None) -> list[Customer]:
+    """Lock who does it, and whom it is about, before the household; nobody where staff does it.
+
+    Raises:
+        CustomerNotFound, CustomerMerged: one of them is no longer.
+    """
+    if by is None:
+        return []
+    return [customers.locked(session, one) for one in sorted({by, about or by})]
+
+
+def require_no_fraud(people: Iterable[Customer]) -> None:
+    """Refuse members of whom fraud was confirmed: they give nobody the say, nor get it.
+
+    Raises:
+        HouseholdFraud.
+    """
+    if any(one.fraud_status == "confirmed" for one in people):
+        raise HouseholdFraud()
+
+
+def require_settled_contact(people: Iterable[Customer], *, by: str | None, at: datetime) -> None:
+    """Refuse whoever's phone or e-mail was changed lately: it may be somebody else by now.
+
+    Raises:
+        HouseholdContactChanged: ``until`` says how long.
+    """
+    changed_at = next((one.contact_changed_at for one in people if one.id == by), None)
+    if changed_at is not None and at < changed_at + CONTACT_PAUSE:
+        raise HouseholdContactChanged(until=(changed_at + CONTACT_PAUSE).isoformat())
 
 
 def require_active(session: Session, household_id: str, customer_id: str) -> Any:

@@ -20,14 +20,16 @@ from portal.ledger.accounts import find_account, insert_accounts, new_row, open_
 from portal.ledger.accounts import reopen as ledger_reopen
 from portal.ledger.models import AccountStatus
 from portal.ledger.posting import lock as lock_accounts
-from portal.ledger.queries import position
+from portal.ledger.queries import points_held, position
 from portal.ledger.values import AccountView
 from portal.members import customers
 from portal.members.customers import checked_name
 from portal.members.enrolment import Terms
 from portal.members.errors import (
     HouseholdAlreadyExists,
+    HouseholdNotClosed,
     HouseholdNotEmpty,
+    HouseholdNotFound,
     InvalidHousehold,
 )
 from portal.members.household_membership import (
@@ -60,7 +62,17 @@ from portal.members.household_queries import (
     primary_of,
     require_sender,
 )
-from portal.members.household_rows import ACTIVE, INVITED, gone, locked, require_primary, touch
+from portal.members.household_rows import (
+    ACTIVE,
+    INVITED,
+    LOCK,
+    gone,
+    lock_people,
+    locked,
+    require_no_fraud,
+    require_primary,
+    touch,
+)
 from portal.members.identifiers import IdentifierType, normalise
 from portal.members.models import Household, HouseholdMember, HouseholdStatus, MembershipStatus
 from portal.members.purses import Purse, purses
@@ -94,6 +106,7 @@ __all__ = [
     "purses",
     "remove",
     "rename",
+    "reopen",
     "reopen_account",
     "require_sender",
     "set_default",
@@ -188,11 +201,15 @@ def close(session: Session, *, household_id: str, by: str | None, at: datetime) 
 
     Raises:
         HouseholdNotFound, HouseholdClosed, NotInHousehold, NotHouseholdPrimary.
-        HouseholdNotEmpty: an ``account`` has a ``balance``, or promised points.
+        HouseholdNotEmpty: an ``account`` has a ``balance``, or promised points,
+            or points ``held`` by open vouchers.
         HoldsOpen: in-flight holds must be settled first.
+        HouseholdFraud: it is confirmed of them.
     """
+    people = lock_people(session, by=by)
     locked(session, household_id)
     require_primary(session, household_id, by)
+    require_no_fraud(people)
     held = [
         account
         for account in accounts_of(session, household_id=household_id)
@@ -208,6 +225,15 @@ def close(session: Session, *, household_id: str, by: str | None, at: datetime) 
             )
     for account in held:
         close_account(session, account_id=account.id, at=at)
+        # Payments were refused by that; a voucher's points would come back to a closed account.
+        if on_hold := points_held(session, account_id=account.id, at=at):
+            raise HouseholdNotEmpty(
+                "The household has an open voucher. Use or cancel it first.",
+                account=account.id,
+                balance=0,
+                promised=0,
+                held=on_hold,
+            )
     of_it = update(HouseholdMember).where(HouseholdMember.household_id == household_id)
     for statement in (
         of_it.where(HouseholdMember.status == INVITED).values(**gone(MembershipStatus.REMOVED, at)),
@@ -215,6 +241,28 @@ def close(session: Session, *, household_id: str, by: str | None, at: datetime) 
     ):
         session.execute(statement.execution_options(synchronize_session=False))
     touch(session, household_id, status=HouseholdStatus.CLOSED.value, closed_at=at, updated_at=at)
+    return household(session, household_id)
+
+
+def reopen(session: Session, *, household_id: str, at: datetime) -> HouseholdView:
+    """Open a closed household again, with its newest account in each program.
+
+    For staff: a refund may bring points after it was closed. Whoever was in it
+    is in it again, and its primary member is who it was; invitations and
+    whom purchases earn for stay as closing left them.
+
+    Raises:
+        HouseholdNotFound; HouseholdNotClosed: it is open.
+    """
+    status = session.execute(LOCK, {"household_id": household_id}).scalar()
+    if status is None:
+        raise HouseholdNotFound(household=household_id)
+    if status != HouseholdStatus.CLOSED:
+        raise HouseholdNotClosed(household=household_id)
+    touch(session, household_id, status=HouseholdStatus.ACTIVE.value, closed_at=None, updated_at=at)
+    newest = {one.program_id: one for one in accounts_of(session, household_id=household_id)}
+    for account in sorted(newest.values(), key=lambda one: one.id):
+        ledger_reopen(session, account_id=account.id, at=at)
     return household(session, household_id)
 
 

@@ -10,6 +10,7 @@ from portal import ledger, members
 from portal.errors import PortalError
 from portal.ledger import AccountStatus, AccountView
 from portal.members import households
+from portal.members.errors import HouseholdSenderFrozen
 from portal.programs import Program
 from portal.transfers import limits, people
 from portal.transfers.errors import (
@@ -293,6 +294,8 @@ def _permission(session: Session, giver: End, doer: End) -> None:
         doer.faults.append(SenderNotAllowed(field="transferred_by"))
     if doer.person.fraud and doer.person.id != giver.group.primary_id:
         doer.faults.append(SenderFraud(field="transferred_by"))
+    if ledger.has_frozen(session, customer_id=doer.person.id):
+        doer.faults.append(HouseholdSenderFrozen(field="transferred_by"))
 
 
 def same(giver: End, taker: End) -> bool:

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from portal import ledger, members, orm, programs, schema
 from portal.ledger import EventName, Facts
 from portal.members import households
+from portal.members.customers import locked
 from portal.members.errors import (
     AlreadyInHousehold,
     InvitationNotFound,
@@ -248,3 +249,15 @@ def test_no_two_changes_wait_for_each_other(engine, club, home, ana):
         )
         assert not [one for one in outcomes if isinstance(one, Exception)]
     assert len(club.see(home).members) == 7
+
+
+def test_rows_that_name_a_customer_do_not_wait_for_their_lock(engine, club, ana):
+    """A transfer names who does it with its accounts locked: it must wait for no customer."""
+    if engine.dialect.name != "postgresql":
+        pytest.skip("the other engine has one writer at a time")
+    with Session(engine) as session, orm.writing(session):
+        locked(session, ana)
+        with Session(engine) as other, orm.writing(other):
+            # What a foreign key does; it is refused at once where it would wait.
+            named = text("SELECT id FROM customer WHERE id = :id FOR KEY SHARE NOWAIT")
+            assert other.execute(named, {"id": ana}).scalar() == ana

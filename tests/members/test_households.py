@@ -16,7 +16,10 @@ from portal.members.errors import (
     CustomerNotFound,
     HouseholdAlreadyExists,
     HouseholdClosed,
+    HouseholdContactChanged,
+    HouseholdFraud,
     HouseholdFull,
+    HouseholdNotClosed,
     HouseholdNotEmpty,
     HouseholdNotFound,
     InvalidHousehold,
@@ -383,3 +386,118 @@ def test_no_account_is_opened_for_a_closed_or_unknown_household(club, home, ana,
     for household_id, refusal in ((home.id, HouseholdClosed), ("hh_none", HouseholdNotFound)):
         with orm.writing(club.session), pytest.raises(refusal):
             members.household_account(club.session, household_id=household_id, program=other, at=at)
+
+
+# -- closed over vouchers, and opened again
+
+
+def test_points_of_an_open_voucher_keep_a_household_open(club, home, ana, at):
+    club.give(home, 100)
+    expires_at = at + timedelta(days=30)
+    with orm.writing(club.session):
+        ledger.redeem(
+            club.session,
+            account_id=club.account_id(home),
+            points=100,
+            held_until=expires_at,
+            facts=Facts(name=EventName.VOUCHER_ISSUED, actor="test"),
+            at=at,
+        )
+    for by in (ana, None):
+        with pytest.raises(HouseholdNotEmpty) as refusal:
+            club.do(households.close, home, by=by, at=at + timedelta(days=1))
+        assert (refusal.value.facts["balance"], refusal.value.facts["held"]) == (0, 100)
+    assert club.account(home).status == AccountStatus.ACTIVE
+    # Once it has lapsed, its points are back, and are what keeps it open.
+    with pytest.raises(HouseholdNotEmpty) as refusal:
+        club.do(households.close, home, by=ana, at=expires_at)
+    assert refusal.value.facts["balance"] == 100
+
+
+def test_a_closed_household_is_opened_again_with_what_came_back(club, home, ana, ben, at):
+    club.joined(home, ben)
+    club.give(home, 100)
+    with orm.writing(club.session):
+        spent = ledger.redeem(
+            club.session,
+            account_id=club.account_id(home),
+            points=100,
+            facts=Facts(name=EventName.POINTS_REDEMPTION, actor="test"),
+            at=at,
+        )
+    with pytest.raises(HouseholdNotClosed):
+        club.do(households.reopen, home)
+    club.do(households.close, home, by=ana)
+    with orm.writing(club.session):
+        ledger.reverse_redemption(
+            club.session,
+            redemption_id=spent.id,
+            facts=Facts(name=EventName.REDEMPTION_REVERSAL, actor="test"),
+            at=at,
+        )
+    later = at + timedelta(days=1)
+    reopened = club.do(households.reopen, home, at=later)
+    assert (reopened.status, reopened.closed_at, reopened.updated_at) == ("active", None, later)
+    assert (reopened.primary_id, len(reopened.members)) == (ana, 2)
+    assert club.default(ana) is None
+    account = club.account(home)
+    assert account.status == AccountStatus.ACTIVE
+    assert ledger.position(club.session, account_id=account.id, at=later).balance == 100
+    club.session.rollback()
+    assert ledger.verify(club.session) == []
+    with orm.writing(club.session), pytest.raises(HouseholdNotFound):
+        households.reopen(club.session, household_id="hh_none", at=at)
+
+
+# -- fraud and changed contacts
+
+
+def fraud(club, customer_id, status="confirmed"):
+    with orm.writing(club.session):
+        members.set_fraud_status(club.session, customer_id=customer_id, status=status, at=club.at)
+
+
+@pytest.mark.parametrize("outgoing", [True, False])
+def test_confirmed_fraud_hands_nothing_over_and_is_handed_nothing(club, home, ana, ben, outgoing):
+    club.joined(home, ben)
+    fraud(club, ana if outgoing else ben)
+    for verb, more in ((households.make_primary, {}), (households.allow, {"may_send": True})):
+        with pytest.raises(HouseholdFraud):
+            club.do(verb, home, customer_id=ben, by=ana, **more)
+    # What takes away is free, and so is staff.
+    club.do(households.allow, home, customer_id=ben, may_send=False, by=ana)
+    club.do(households.allow, home, customer_id=ben, may_send=True, by=None)
+    assert club.do(households.make_primary, home, customer_id=ben, by=None).primary_id == ben
+
+
+def test_a_member_whose_fraud_is_confirmed_does_not_close_it(club, home, ana):
+    fraud(club, ana)
+    with pytest.raises(HouseholdFraud):
+        club.do(households.close, home, by=ana)
+    assert club.do(households.close, home, by=None).status == "closed"
+
+
+def test_nobody_learns_of_fraud_who_may_not_say_who_sends(club, home, ana, ben):
+    club.joined(home, ben)
+    fraud(club, ana)
+    with pytest.raises(NotHouseholdPrimary):
+        club.do(households.allow, home, customer_id=ana, may_send=True, by=ben)
+
+
+def test_a_changed_contact_pauses_who_may_send(club, home, ana, ben, at):
+    club.joined(home, ben)
+    with orm.writing(club.session):
+        members.amend_customer(
+            club.session,
+            customer_id=ana,
+            identifiers=[members.NewIdentifier(type="mobile", value="919999999")],
+            region="PT",
+            at=at,
+        )
+    for verb, more in ((households.make_primary, {}), (households.allow, {"may_send": True})):
+        with pytest.raises(HouseholdContactChanged) as refusal:
+            club.do(verb, home, customer_id=ben, by=ana, at=at + timedelta(hours=23), **more)
+        assert refusal.value.facts["until"] == (at + timedelta(days=1)).isoformat()
+    later = at + timedelta(days=1)
+    allowed = club.do(households.allow, home, customer_id=ben, may_send=True, by=ana, at=later)
+    assert allowed.member(ben).may_send

@@ -4,6 +4,7 @@ import pytest
 
 from portal import ledger, members, orm, transfers
 from portal.members import households
+from portal.members.errors import HouseholdSenderFrozen
 from portal.members.models import Customer
 from portal.transfers import Direction, Party
 
@@ -249,3 +250,20 @@ def test_a_households_own_history(post, jane, tom, millers):
     ]
     both = transfers.history(post.session, account_ids=[millers[1], jane[1]])
     assert [one.direction for one in both.transfers] == [Direction.OUT, Direction.WITHIN]
+
+
+def test_who_froze_their_own_sends_nothing_from_a_household(post, jane, tom, millers):
+    ann = post.member("Ann", "Bee")
+    post.take_in(millers[0], ann[0], jane[0], may_send=True)
+    asked = post.request(house(millers), customer(tom), 100, by=customer(jane))
+    code = post.code()
+    post.do(ledger.freeze, account_id=jane[1], at=post.at, by="member")
+    refused = [("household_sender_frozen", None, "transferred_by")]
+    assert told(post.check(house(millers), customer(tom), by=customer(jane))) == refused
+    # A code that was on its way sends nothing either.
+    with pytest.raises(HouseholdSenderFrozen):
+        post.confirm(asked.id, code)
+    # The others still do, and to the one who is frozen too.
+    assert told(post.check(house(millers), customer(jane), by=customer(ann))) == []
+    post.do(ledger.unfreeze, account_id=jane[1], at=post.at, by="member")
+    assert told(post.check(house(millers), customer(tom), by=customer(jane))) == []

@@ -1,4 +1,4 @@
-"""Whom points are meant for: what was typed, or a token that stands for somebody's account.
+"""Whom points are meant for: tokens that stand for somebody's account, or for a person.
 
 A token is opaque: it is encrypted, runs out, and says to its bearer nothing
 but that points may be sent there. A member's QR carries one, and so does each
@@ -19,8 +19,6 @@ from portal.web.settings import cipher, pepper
 TOKEN_LASTS = timedelta(days=1)
 TYPED_LENGTH_MAX = 400
 """An address with a token in it is what a member's QR says."""
-_CARD_DIGITS_MIN = 13
-"""Fewer, and it is a phone number."""
 _NAME = "recipient"
 _TOKEN = re.compile(r"(?:[?&]to=|^)(?P<token>r1[A-Za-z0-9_-]{60,360})")
 _MARK = "r1"
@@ -37,14 +35,6 @@ class Addressed:
 
     account_id: str
     display: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Typed:
-    """What was typed, as a type of identifier and its value."""
-
-    type: str
-    value: str
 
 
 def token(
@@ -80,20 +70,6 @@ def opened(text: str | None, *, at: datetime) -> Addressed | None:
 def looks_like_token(text: str) -> bool:
     """Whether it is what a member's QR says, good or not."""
     return _TOKEN.search(text) is not None
-
-
-def understood(text: str) -> Typed:
-    """A phone number, an e-mail, an account's id as on the card, or the card's number."""
-    typed = text.strip()
-    if "@" in typed:
-        return Typed("email", typed)
-    if typed.startswith("loy_"):
-        return Typed("account", typed)
-    digits = re.sub(r"[\s.\-/()]", "", typed)
-    plain = digits.isdigit() and not digits.startswith("00")
-    if (plain and len(digits) >= _CARD_DIGITS_MIN) or re.search(r"[A-Za-z]", typed):
-        return Typed("card_number", digits if plain else typed)
-    return Typed("mobile", typed)
 
 
 def person(household_id: str, customer_id: str) -> str:

@@ -27,7 +27,7 @@ def _answer(call: Call, request_id: str, *, effect: str | None = None) -> Answer
 def read_transfer_request(call: Call, id: str) -> Answer:
     """Read what became of a request: open, used, cancelled or expired.
 
-    It stands for fifteen minutes, and only the client that made it sees it.
+    It stands for thirty minutes, and only the client that made it sees it.
     Of a used one, `transfer` is the receipt's id.
     """
     return _answer(call, id)
