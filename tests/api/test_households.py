@@ -1,6 +1,9 @@
 """Households over the endpoint: created, found, joined, left, closed; and their common purse."""
 
+import re
+
 import pytest
+from sqlalchemy import Engine, event
 
 from tests.api.conftest import CORNER, apply
 from tests.api.reading import enrolled, household_of
@@ -227,6 +230,35 @@ def test_it_closes_when_it_holds_nothing(till, family, rui):
         ("PATCH", f"/members/{rui['customer']}", {"may_send": True}),
     ]:
         till.refuses(409, "household_closed", method, path + after, body)
+    reopened = till.post(f"{path}/reopen", status=200)
+    assert (reopened["status"], reopened["closed_at"]) == ("active", None)
+    assert [one["status"] for one in reopened["accounts"]] == ["active"]
+    assert [one["primary"] for one in reopened["members"]] == [
+        one["primary"] for one in family["members"]
+    ]
+    till.refuses(409, "household_not_closed", "POST", f"{path}/reopen")
+    till.refuses(404, "household_not_found", "POST", "/households/hh_0/reopen")
+
+
+def test_the_person_is_locked_before_the_household(till, family, rui, engine_url):
+    """As everywhere: two that lock in turned order wait for each other."""
+    if not engine_url.startswith("postgresql"):
+        pytest.skip("the other engine has one writer at a time")
+    path = f"/households/{family['id']}/members"
+    locks = []
+
+    def note(connection, cursor, statement, *more):
+        found = re.search(r"FROM (customer|household)\b.*FOR NO KEY UPDATE", statement, re.DOTALL)
+        if found:
+            locks.append(found[1])
+
+    event.listen(Engine, "before_cursor_execute", note)
+    try:
+        till("PATCH", f"{path}/{rui['customer']}", {"may_send": True, "default": False})
+    finally:
+        event.remove(Engine, "before_cursor_execute", note)
+    assert locks[0] == "customer"
+    assert "household" in locks
 
 
 # -- standing
@@ -275,6 +307,7 @@ WRITES = [
     ("PATCH", "/households/$HOUSEHOLD/members/$CUSTOMER", {"may_send": True}),
     ("POST", "/households/$HOUSEHOLD/members/$CUSTOMER/remove", None),
     ("POST", "/households/$HOUSEHOLD/close", None),
+    ("POST", "/households/$HOUSEHOLD/reopen", None),
     ("POST", "/accounts/$ACCOUNT/freeze", None),
     ("POST", "/accounts/$ACCOUNT/unfreeze", None),
     ("POST", "/customers/$CUSTOMER/fraud-status", {"status": "confirmed"}),

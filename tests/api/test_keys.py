@@ -69,6 +69,7 @@ SCOPES = {
     "change_household_member": {"manage"},
     "remove_household_member": {"manage"},
     "close_household": {"manage"},
+    "reopen_household": {"manage"},
     "check_transfer": {"transfer"},
     "create_transfer": {"transfer"},
     "list_transfers": {"read", "transfer"},

@@ -200,6 +200,7 @@ _LINKS: Mapping[str, Mapping[str, str]] = {
         "change_household": "$response.body#/id",
         "close_household": "$response.body#/id",
     },
+    "close_household": {"reopen_household": "$response.body#/id"},
     "check_transfer": {
         "read_transfer_request": "$response.body#/transfer_request",
         "resend_transfer_code": "$response.body#/transfer_request",

@@ -103,5 +103,9 @@ ANSWERS: Final[Mapping[str, Mapping[str, Any]]] = MappingProxyType(
             "accounts": [{**_ACCOUNT, "balance": 0, "status": "closed"}],
             "closed_at": _AT,
         },
+        "reopen_household": {
+            **_HOUSEHOLD,
+            "members": [{**_PRIMARY, "default": False}, {**_MEMBER, "default": False}],
+        },
     }
 )

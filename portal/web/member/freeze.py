@@ -1,8 +1,9 @@
 """Freezing one's own accounts, at once and in all programs; and letting them go again.
 
-Nothing leaves a frozen account; it still earns. Freezing asks for nothing but
-a yes, for whoever needs it has no time; unfreezing asks for a code. What the
-shop has frozen, only the shop lets go.
+Nothing leaves a frozen account; it still earns. Whoever has one sends and
+approves nothing for a household either; its other members still do. Freezing
+asks for nothing but a yes, for whoever needs it has no time; unfreezing asks
+for a code. What the shop has frozen, only the shop lets go.
 """
 
 from flask import Response, flash, url_for

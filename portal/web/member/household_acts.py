@@ -61,6 +61,7 @@ def decline_invitation(household_id: str) -> BaseResponse:
 
 @blueprint.post("/households/<household_id>/invite")
 @allow(member)
+@prove.fresh
 def invite_person(household_id: str) -> BaseResponse:
     """Ask somebody to join; found as the recipient of points is, at the same cost."""
     required(household_id)
@@ -139,7 +140,10 @@ def withdraw_invitation(household_id: str, person: str) -> BaseResponse:
 @allow(member)
 def allow_sending(household_id: str, person: str) -> BaseResponse:
     """Let somebody use what the household holds, or no longer."""
-    may = request.form.get("may_send") == "yes"
+    may, at = request.form.get("may_send") == "yes", clock.now()
+    # Taking it away is never held up.
+    if may and prove.needed():
+        return prove.ask()
 
     def change(session: Session, one: HouseholdMemberView) -> None:
         households.allow(
@@ -148,8 +152,12 @@ def allow_sending(household_id: str, person: str) -> BaseResponse:
             customer_id=one.customer_id,
             may_send=may,
             by=_me(),
-            at=clock.now(),
+            at=at,
         )
+        if may:
+            telling.tell(
+                session, customer_id=_me(), text=messages.allowed(), purpose="allowed", at=at
+            )
 
     said = _("They may send and spend what is in it.") if may else _("They may no longer send.")
     return _with(household_id, person, change, said)

@@ -76,6 +76,17 @@ def invited() -> Text:
     )
 
 
+def allowed() -> Text:
+    """The message to the primary member that somebody may use what the household holds."""
+    return Text(
+        subject=_("Someone may send for your household"),
+        body=_(
+            "You allowed a member of your household to send and spend what is in it. "
+            "If this was not you, freeze your account and tell us at once."
+        ),
+    )
+
+
 def transfers() -> Wording:
     """The messages about sending: the code, and what each side is told afterwards."""
     return Wording(

@@ -109,8 +109,12 @@ def _of_household(error: PortalError) -> str | None:
                 "Take someone out first.",
                 limit=error.facts.get("limit"),
             )
+        case of_members.HouseholdNotEmpty() if error.facts.get("held"):
+            return _("It has an open voucher. Use it, or cancel it, then close it.")
         case of_members.HouseholdNotEmpty():
             return _("There is still something in it. Send it to someone first, then close it.")
+        case of_members.HouseholdSenderFrozen():
+            return _("Your own account is frozen. Unfreeze it before you send for a household.")
         case HoldsOpen():
             return _("A purchase is not paid yet. Try again when that is settled.")
         case _:

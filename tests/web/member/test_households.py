@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from datetime import timedelta
 
 import pytest
@@ -260,14 +261,57 @@ def test_whom_ones_purchases_earn_for(member, bo, joined, database):
     assert households.default_household_id(database, customer_id=bo.customer_id) == household_id
 
 
-def test_handing_over_asks_for_a_code_first(member, bo, joined, database):
-    hand_over = acts(member.get(joined), "hand-over")[0]
-    page = member.get(joined)
+def stale(database):
+    """Everybody was away for a while."""
     with orm.writing(database) as unit:
         for row in unit.scalars(select(MemberSession)):
             row.fresh_until = row.created_at - timedelta(seconds=1)
         for code in unit.scalars(select(OneTimeCode)):
             code.created_at -= timedelta(minutes=2)
+
+
+def test_inviting_and_allowing_ask_for_a_code_first(member, bo, joined, database):
+    allow = acts(member.get(joined), "allow")[0]
+    page = member.get(joined)
+    stale(database)
+    assert member.post(allow, {"may_send": "yes"}, on=page).location == "/prove"
+    assert invite(member, joined, "+447400000098").location == "/prove"
+    assert "Send from it" not in bo.get(joined).text
+    # Taking it away is not held up.
+    assert member.post(allow, {"may_send": "no"}, on=page).location == joined
+
+
+def test_the_primary_member_is_told_whom_they_let_send(member, bo, joined):
+    def told():
+        return [one["to"] for one in member.messages() if "You allowed a member" in one["body"]]
+
+    member.post(acts(member.get(joined), "allow")[0], on=joined)
+    # Messages go out behind the page.
+    for _ in range(100):
+        if told():
+            break
+        time.sleep(0.05)
+    assert told() == [ANA]
+
+
+def test_who_froze_their_own_does_not_send_from_the_household(member, bo, joined, fill):
+    fill(joined, 300)
+    page = member.get("/account/freeze")
+    assert "Nor can you send or spend for a household" in page.text
+    household_id = joined.rsplit("/", 1)[1]
+    page = member.get(f"/send?source={household_id}")
+    action = page.html.find("form", class_="send-form")["action"]
+    member.post("/account/freeze", on="/account/freeze")
+    fields = {"recipient": BO, "amount": "120", "source": household_id, "to": ""}
+    answer = member.post(action, fields, on=page)
+    assert answer.status == 422
+    assert "Your own account is frozen" in answer.text
+
+
+def test_handing_over_asks_for_a_code_first(member, bo, joined, database):
+    hand_over = acts(member.get(joined), "hand-over")[0]
+    page = member.get(joined)
+    stale(database)
     before = len([one for one in member.messages() if one["to"] == ANA])
     referer = {"HTTP_REFERER": f"http://localhost{joined}"}
     assert member.post(hand_over, on=page, environ_overrides=referer).location == "/prove"

@@ -5,6 +5,7 @@ from typing import Any
 
 from portal import members, programs
 from portal.members import households
+from portal.members.customers import locked
 from portal.members.errors import MemberNotActive
 from portal.members.households import HouseholdView
 from portal.members.models import MembershipStatus
@@ -161,6 +162,9 @@ def _settle(call: Call, household_id: str, person: str) -> HouseholdView:
     member = view.member(person)
     if member is None or member.status != MembershipStatus.ACTIVE:
         raise MemberNotActive(customer=person)
+    # Customers are locked before households; whom they earn for is read under the lock.
+    locked(call.session, person)
+    member = households.household(call.session, household_id).member(person) or member
     who: dict[str, Any] = {"household_id": household_id, "customer_id": person}
     if given.get("primary"):
         households.make_primary(call.session, **who, by=None, at=call.at)
@@ -224,7 +228,26 @@ def remove_household_member(call: Call, id: str, customer: str) -> Answer:
 def close_household(call: Call, id: str) -> Answer:
     """Close a household that holds nothing any more, and its accounts.
 
-    Their history stays. Send or spend its points first.
+    Their history stays. Send or spend its points first, and use or cancel its
+    vouchers.
     """
     view = households.close(call.session, household_id=id, by=None, at=call.at)
     return _answer(call, view)
+
+
+@route(
+    "POST",
+    "/households/<id>/reopen",
+    scopes=["manage"],
+    tag="Households",
+    answer=household_shapes.HouseholdShape,
+    ids=_IDS,
+)
+def reopen_household(call: Call, id: str) -> Answer:
+    """Open a closed household again, with its newest account in each program.
+
+    For points that come back after it was closed, as a refund's do. Its
+    members and its primary member are who they were; nobody's purchases earn
+    for it until they choose so again.
+    """
+    return _answer(call, households.reopen(call.session, household_id=id, at=call.at))
