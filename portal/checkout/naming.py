@@ -42,6 +42,7 @@ _BY_IDENTIFIER = _OPEN_ACCOUNT.join(IdentifierRow, IdentifierRow.customer_id == 
 )
 IDENTIFIER_TYPES = members.HOUSEHOLD_TYPES | set(members.IdentifierType)
 """What customers and households are known by."""
+_IN_HAND = {members.IdentifierType.CARD_NUMBER.value, "primary_card_number"}
 _CONTACTS = members.HOUSEHOLD_CONTACTS | {
     members.IdentifierType.MOBILE,
     members.IdentifierType.EMAIL,
@@ -64,6 +65,11 @@ class Naming:
     def by_contact(self) -> bool:
         """Whether anyone who knows a phone number or an address could have said it."""
         return self.type in _CONTACTS
+
+    @property
+    def in_hand(self) -> bool:
+        """Whether it was read off a card, and not off a screen that answers a phone number."""
+        return self.type in _IN_HAND
 
     @property
     def reference(self) -> members.Reference:

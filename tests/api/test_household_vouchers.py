@@ -59,7 +59,7 @@ def test_a_household_is_known_by_its_identifiers_in_reads_too(app, till, reward)
         for more in ({}, {"program": "corner"}):
             (listed,) = till.get("/vouchers", **query, **more)["data"]
             assert listed["id"] == issued["id"]
-            assert (listed["code"] is None) is (kind == "primary_mobile")
+            assert (listed["code"] is None) is (kind != "primary_card_number")
     unknown = "identifier_type=primary_mobile&identifier_value=%2B351919999989"
     till.refuses(404, "household_not_found", "GET", f"/vouchers?{unknown}")
     unknown = "identifier_type=external_id&identifier_value=nobody"

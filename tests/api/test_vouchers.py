@@ -392,6 +392,49 @@ def test_a_list_tells_no_code_that_points_would_need_consent_for(till, member, m
     assert till.get("/vouchers", **card)["data"][0]["code"] is None
 
 
+@pytest.mark.parametrize("approval", ["none", "auto"])
+def test_who_only_reads_is_told_no_code_in_a_list_however_it_came_to_the_member(
+    key_for, till, member, mug, asking, approval
+):
+    asking(approval)
+    issued = till.post("/vouchers", wish())
+    reader = key_for("read")
+    query = {"identifier_type": "mobile", "identifier_value": "912345678"}
+    account = reader.get("/accounts", **query)["data"][0]
+    for naming in (
+        {"customer": account["customer"]},
+        {"account": account["id"]},
+        {"identifier_type": "card_number", "identifier_value": "C-1"},
+    ):
+        (listed,) = reader.get("/vouchers", **naming)["data"]
+        assert (listed["id"], listed["code"], listed["spoken_code"]) == (issued["id"], None, None)
+    # Who has the code was told it already.
+    assert reader.get(f"/vouchers/{issued['code']}")["id"] == issued["id"]
+
+
+@pytest.mark.parametrize(("above", "told"), [(499, False), (500, True)])
+def test_an_id_that_a_phone_number_leads_to_shows_no_card(
+    key_for, till, member, mug, asking, above, told
+):
+    asking("auto", above)
+    code = till.post("/vouchers", wish())["code"]
+    user = key_for("read", "voucher")
+    for naming in ({"customer": member["customer"]}, {"account": member["id"]}):
+        (listed,) = user.get("/vouchers", **naming)["data"]
+        assert listed["code"] == (code if told else None)
+    card = {"identifier_type": "card_number", "identifier_value": "C-1"}
+    assert user.get("/vouchers", **card)["data"][0]["code"] == code
+
+
+def test_a_quote_tells_no_codes_to_who_may_not_use_them(key_for, till, member, reward):
+    reward(kind="amount_off", value=500)
+    code = till.post("/vouchers", wish())["code"]
+    body = {"identifier": CARD, "order": {"value": 2000, "currency": "EUR"}}
+    for scopes, told in ((("redeem", "earn", "read"), None), (("redeem", "voucher"), code)):
+        (listed,) = key_for(*scopes).post("/quotes", body, status=200)["vouchers"]
+        assert listed["code"] == told
+
+
 def test_what_is_no_voucher_is_not_found(till, mug):
     for code, name in [
         ("0000000000000000", "voucher_not_found"),

@@ -16,7 +16,8 @@ from portal.web.errors import status_of
 from portal.web.policy import allow, anyone
 
 SCOPES: Mapping[Scope, str] = {
-    Scope.READ: "Read programs, accounts, customers, redemptions, rewards and vouchers.",
+    Scope.READ: "Read programs, accounts, customers, redemptions and rewards, and vouchers without "
+    "their codes.",
     Scope.ENROL: "Enrol members, and attach customers to accounts.",
     Scope.REDEEM: "Spend points, hold them, capture and void.",
     Scope.EARN: "Record orders that earn.",

@@ -28,8 +28,12 @@ def warnings(told: Iterable[Warning]) -> list[Content]:
     return [warning(one.code, one.detail, one.legacy_code) for one in told]
 
 
-def quote(view: Quote) -> Content:
-    """What an order may cost and bring."""
+def quote(view: Quote, *, tell_codes: bool) -> Content:
+    """What an order may cost and bring.
+
+    Args:
+        tell_codes: False leaves out the codes of vouchers, whatever the program lets be told.
+    """
     return {
         "id": view.id,
         "spendable": view.spendable,
@@ -43,7 +47,11 @@ def quote(view: Quote) -> Content:
         "refusals": [refusal(error) for error in view.refusals],
         "sources": [_source(source) for source in view.sources],
         "rewards": [one for source in view.sources for one in fitting_rewards(source)],
-        "vouchers": [one for source in view.sources for one in fitting_vouchers(source)],
+        "vouchers": [
+            one
+            for source in view.sources
+            for one in fitting_vouchers(source, tell_codes=tell_codes)
+        ],
         "expires_at": instant(view.expires_at),
         "warnings": warnings(view.warnings),
     }

@@ -110,12 +110,12 @@ def _fitting_reward(fit: FittingReward, source: Source) -> Content:
     }
 
 
-def fitting_vouchers(source: Source) -> list[Content]:
+def fitting_vouchers(source: Source, *, tell_codes: bool) -> list[Content]:
     """Open vouchers that a quoted order can take; codes only where the till may know them."""
     if source.fitting is None:
         return []
     return [
-        voucher(one.voucher, source.program, tell_code=one.voucher.id in source.told)
+        voucher(one.voucher, source.program, tell_code=tell_codes and one.voucher.id in source.told)
         | {"off": money(one.off)}
         for one in source.fitting.vouchers
     ]

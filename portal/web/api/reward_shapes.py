@@ -88,7 +88,8 @@ class VoucherShape(Shape):
         allow_none=True,
         metadata={
             "description": "Whoever shows it has the reward. Null in a list or quote where the "
-            "member would first have to approve so many points."
+            "key lacks the scope `voucher`, or the member would first have to approve so "
+            "many points."
         },
     )
     spoken_code = words(allow_none=True, metadata={"description": "In groups, to read aloud."})

@@ -39,7 +39,8 @@ def create_quote(call: Call) -> Answer:
     member is sent a one-time code, where one is asked for; a warning 876 says
     that it could not be sent. A quote whose member is named by `member_code`
     uses that code up and remembers it: what names the quote needs no other.
-    Asked again, it takes the next code.
+    Asked again, it takes the next code. Codes of the member's vouchers are
+    told to keys with the scope `voucher` only.
     """
     given = presence.fields(call)
     holder = naming.holder(given)
@@ -63,7 +64,8 @@ def create_quote(call: Call) -> Answer:
         actor=call.actor,
         at=call.at,
     )
-    return Answer(content=order_answers.quote(quote))
+    tell_codes = Scope.VOUCHER in call.caller.scopes
+    return Answer(content=order_answers.quote(quote, tell_codes=tell_codes))
 
 
 @route(

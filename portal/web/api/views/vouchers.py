@@ -4,6 +4,7 @@ from dataclasses import replace
 from http import HTTPStatus
 
 from portal import checkout, ledger, members, orm, outbox, programs, rewards
+from portal.access.keys import Scope
 from portal.checkout.approving import CodeLook
 from portal.checkout.errors import ApprovalNeeded
 from portal.members.errors import CustomerNotFound
@@ -125,8 +126,11 @@ def create_voucher(call: Call) -> Answer:
 def list_vouchers(call: Call) -> Answer:
     """List vouchers, newest first.
 
-    Of a member who was named by phone or e-mail only, or whose program asks
-    for more than that, codes are left out: they are as good as the reward.
+    A code is as good as the reward, and told in a list to keys with the scope
+    `voucher` only, and where the program would let the voucher's points go
+    without anything more from the member. Only a card number shows a card:
+    whoever is named by anything else, such as an id that was found by a phone
+    number, counts as named by that phone number.
     """
     query = call.fields
     account_ids, hint = _holders(call)
@@ -138,11 +142,12 @@ def list_vouchers(call: Call) -> Answer:
         cursor=query.get("cursor"),
         at=call.at,
     )
-    by_contact = naming.named(given(query)).by_contact
+    may_use = Scope.VOUCHER in call.caller.scopes
+    by_contact = not naming.named(given(query)).in_hand
     data = []
     for voucher in page.vouchers:
         program = programs.find(call.session, voucher.program_id)
-        told = checkout.tells_code(program, voucher, by_contact=by_contact)
+        told = may_use and checkout.tells_code(program, voucher, by_contact=by_contact)
         data.append(reward_answers.voucher(voucher, program, tell_code=told))
     return Answer(content={"data": data, "next_cursor": page.next_cursor} | hint)
 
