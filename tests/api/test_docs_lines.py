@@ -110,6 +110,8 @@ def state(till, operation):
     household = household_of(till, made)
     if operation != "add_household_member":
         household = household_of(till, other, made)
+    if operation == "reopen_household":
+        till.post(f"/households/{household['id']}/close", status=200)
     request = till.post(
         "/transfers/check",
         {
