@@ -93,7 +93,12 @@ def vouchers() -> Response:
     if chosen is None:
         return rendering.page("member/no_account.html")
     session, at, program = db.session(), clock.now(), chosen.program
-    mine = [chosen.account.id]
+    common = [
+        account_id
+        for account_id, program_id in _households(session).items()
+        if program_id == program.id
+    ]
+    mine = [chosen.account.id, *common]
     cursor = request.args.get("cursor")
     usable = (
         rewards.vouchers_of(
@@ -204,17 +209,25 @@ def cancel_voucher(voucher_id: str) -> BaseResponse:
 
 
 def _find(voucher_id: str, at: datetime) -> tuple[VoucherView, Program]:
-    """One of the member's own vouchers.
+    """One of the member's own vouchers, or of a household whose points they may use.
 
     Raises:
         VoucherNotFound: there is none by that id, or it is somebody else's.
     """
     session = db.session()
     own = accounts_of(session, customer_id=signed_in().customer_id)
-    found = rewards.voucher_by_id(
-        session, voucher_id=voucher_id, at=at, account_ids=[account.id for account in own]
-    )
+    mine = [*(account.id for account in own), *_households(session)]
+    found = rewards.voucher_by_id(session, voucher_id=voucher_id, at=at, account_ids=mine)
     return found, programs.find(session, found.program_id)
+
+
+def _households(session: Session) -> dict[str, str]:
+    """The accounts of households whose points the member may use, with their programs."""
+    return {
+        purse.account.id: purse.account.program_id
+        for purse in holdings.purses(session)
+        if purse.may_send
+    }
 
 
 def _show(template: str, voucher_id: str, **more: Any) -> Response:

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from portal import ledger, members, orm, rewards
+from portal import ledger, members, orm, programs, rewards
 from portal.access import sessions
 
 DAY = timedelta(days=1)
@@ -203,6 +203,31 @@ def test_the_pages_of_vouchers_ask_the_database_few_times(portal, gifts, voucher
         gifts.use(gifts.issue("mug"))
     for path, count in few.items():
         assert portal.count(path) == count <= 8, path
+
+
+def test_a_households_vouchers_are_shown_to_who_may_use_its_points(portal, gifts, voucher):
+    households = members.households
+    with orm.writing(portal.session) as unit:
+        tom = members.create_customer(unit, identifiers=[], first_name="Tom", at=portal.at)
+        program = programs.find(unit, "corner")
+        home = households.create_household(
+            unit, name="Home", primary_id=tom.id, program=program, at=portal.at
+        )
+        both = {"household_id": home.id, "customer_id": portal.customer_id, "at": portal.at}
+        households.invite(unit, by=tom.id, **both)
+        households.accept(unit, household_id=home.id, by=portal.customer_id, at=portal.at)
+    (purse,) = households.purses(portal.session, customer_id=tom.id)
+    portal.earn(500, account_id=purse.account.id)
+    gifts.offer("tea", name="Green tea")
+    theirs = gifts.issue("tea", account_id=purse.account.id)
+    assert "Green tea" not in portal.text("/vouchers")
+    portal.get(f"/vouchers/{theirs.id}", status=404)
+    with orm.writing(portal.session) as unit:
+        households.allow(unit, may_send=True, by=tom.id, **both)
+    assert "Green tea" in portal.text("/vouchers")
+    page = portal.get(f"/vouchers/{theirs.id}")
+    assert theirs.spoken_code.split("-")[0] in page.text
+    assert portal.count("/vouchers") <= 8
 
 
 def test_a_frozen_account_says_that_the_till_takes_no_voucher(portal, gifts, voucher):
