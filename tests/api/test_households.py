@@ -240,10 +240,10 @@ def test_it_closes_when_it_holds_nothing(till, family, rui):
     till.refuses(404, "household_not_found", "POST", "/households/hh_0/reopen")
 
 
-def test_the_person_is_locked_before_the_household(till, family, rui, engine_url):
+# SQLite has one writer at a time.
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True, scope="session")
+def test_the_person_is_locked_before_the_household(till, family, rui):
     """As everywhere: two that lock in turned order wait for each other."""
-    if not engine_url.startswith("postgresql"):
-        pytest.skip("the other engine has one writer at a time")
     path = f"/households/{family['id']}/members"
     locks = []
 

@@ -463,13 +463,6 @@ def test_a_code_approves_its_own_quote_only(shop, ana, account):
     approval = shop.approval(quote.id, code)
     with pytest.raises(refusals.WrongApproval):
         shop.place(holder=holder, redeem=[Redeem(points=10)], quote=other.id, approval=approval)
-    with pytest.raises(refusals.WrongApproval):
-        shop.place(
-            holder=holder,
-            redeem=[Redeem(points=10)],
-            quote=quote.id,
-            approval=checkout.Approval(member_code="123456"),
-        )
 
 
 @pytest.mark.parametrize("value", [0, -1])

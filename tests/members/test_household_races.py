@@ -251,10 +251,10 @@ def test_no_two_changes_wait_for_each_other(engine, club, home, ana):
     assert len(club.see(home).members) == 7
 
 
+# SQLite has one writer at a time.
+@pytest.mark.parametrize("databases", ["postgresql"], indirect=True, scope="session")
 def test_rows_that_name_a_customer_do_not_wait_for_their_lock(engine, club, ana):
     """A transfer names who does it with its accounts locked: it must wait for no customer."""
-    if engine.dialect.name != "postgresql":
-        pytest.skip("the other engine has one writer at a time")
     with Session(engine) as session, orm.writing(session):
         locked(session, ana)
         with Session(engine) as other, orm.writing(other):
