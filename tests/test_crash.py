@@ -150,10 +150,11 @@ class Client(threading.Thread):
                 claim = ledger.claim(
                     session, client="transfers", key=key, fingerprint=key.encode(), at=at
                 )
-                if isinstance(claim, ledger.StoredAnswer):
+                if claim.answer is not None:
+                    # Committed, and cut before we were told.
                     with self.shop.tally.lock:
                         self.shop.tally.replays += 1
-                    return claim.status
+                    return claim.answer.status
                 try:
                     posted = ledger.transfer(
                         session,

@@ -23,6 +23,20 @@ from portal.members import Reference, households
 from portal.members.customers import NewIdentifier
 from portal.web.extensions import db
 
+HEAVY_LOOKS = ("[phone-light]", "[desktop-dark]")
+"""Half of the looks that axe sees of each page; phone-dark and desktop-light always run."""
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave half of what axe looks at to `make test-heavy`: it is the longest of all."""
+    if config.getoption("--heavy"):
+        return
+    left = [item for item in items if "_axe_" in item.name and item.name.endswith(HEAVY_LOOKS)]
+    if left:
+        config.hook.pytest_deselected(items=left)
+        items[:] = [item for item in items if item not in set(left)]
+
+
 PHONE = {"width": 360, "height": 640}
 DESKTOP = {"width": 1280, "height": 800}
 NARROW = {"width": 320, "height": 640}
